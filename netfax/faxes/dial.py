@@ -1,0 +1,117 @@
+"""What the bridge must know to place a call, and its claim on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from netfax import telephony
+from netfax.db import UnitOfWork, now
+from netfax.faxes.models import Attempt, Delivery
+from netfax.lines.models import Trunk, TrunkKind
+from netfax.numbers.write import FaxNumber, dial_string, station_id
+from netfax.org.homes import system_home
+from netfax.org.models import OwnedNumber
+from netfax.params.service import get_int, get_text
+from netfax.storage.service import path_of
+
+
+@dataclass(frozen=True)
+class CallPlan:
+    """A call as Originate takes it, and the pages that it sends."""
+
+    attempt_id: str
+    channel: str
+    caller_id: str
+    variables: Mapping[str, str]
+    timeout_ms: int
+    document: Path
+    first_page: int
+
+
+def waiting_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
+    """The attempts of a gateway that nobody has placed yet, oldest first."""
+    query = (
+        select(Attempt.id)
+        .where(Attempt.gateway == gateway, Attempt.ended_at.is_(None), Attempt.originated_at.is_(None))
+        .order_by(Attempt.created_at)
+    )
+    return list(uow.session.scalars(query))
+
+
+def plan_call(uow: UnitOfWork, attempt_id: str) -> CallPlan | None:
+    """The plan of an attempt that nobody has placed yet; None when there is nothing (any more) to place."""
+    attempt = uow.session.get(Attempt, attempt_id)
+    if attempt is None or attempt.originated_at is not None or attempt.ended_at is not None:
+        return None
+    delivery = attempt.delivery
+    document = delivery.submission.document
+    if document is None:
+        return None
+    home = system_home(uow)
+    number = FaxNumber(identity=delivery.identity, extension=delivery.extension)
+    sender = _sender_number(uow, delivery)
+    return CallPlan(
+        attempt_id=attempt_id,
+        channel=_channel(attempt.trunk, dial_string(number, home)),
+        caller_id=dial_string(FaxNumber(identity=sender, extension=""), home) if sender else "",
+        variables=_variables(uow, attempt, number, sender),
+        timeout_ms=get_int(uow, "ring_time") * 1000,
+        document=path_of(document.blob),
+        first_page=attempt.first_page,
+    )
+
+
+def claim_attempt(uow: UnitOfWork, attempt_id: str, boot: str) -> bool:
+    """Claim the right to place the call; True for one caller alone. The commit comes before the Originate."""
+    claimed = uow.session.execute(
+        update(Attempt)
+        .where(Attempt.id == attempt_id, Attempt.originated_at.is_(None), Attempt.ended_at.is_(None))
+        .values(originated_at=now(), boot=boot)
+        .returning(Attempt.id)
+        .execution_options(synchronize_session=False)
+    )
+    return claimed.first() is not None
+
+
+def give_back_attempt(uow: UnitOfWork, attempt_id: str) -> None:
+    """The call was certainly not placed: whoever comes next may place it."""
+    uow.session.execute(
+        update(Attempt)
+        .where(Attempt.id == attempt_id, Attempt.answered_at.is_(None), Attempt.ended_at.is_(None))
+        .values(originated_at=None, boot="")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _channel(trunk: Trunk, number: str) -> str:
+    match trunk.kind:
+        case TrunkKind.SIP:
+            return f"PJSIP/{number}@{trunk.name}"
+        case TrunkKind.IAX2:
+            return f"IAX2/{trunk.name}/{number}"
+
+
+def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str) -> dict[str, str]:
+    """Values of `telephony.AMI_VALUE` characters only; a comma in DTMF is a pause of a second, which w gives twice."""
+    return {
+        telephony.ATTEMPT_ID: attempt.id,
+        telephony.DIGITS: number.extension.replace(",", "ww"),
+        telephony.DIGITS_WAIT: get_text(uow, "extension_wait"),
+        telephony.SEND_MODE: telephony.MODE_T38 if attempt.trunk.t38 else telephony.MODE_AUDIO,
+        telephony.SEND_ECM: "yes",
+        telephony.SEND_MODEM: telephony.MODEMS[0],
+        telephony.STATION_ID: "".join(filter(str.isdigit, station_id(sender))) if sender else "",
+    }
+
+
+def _sender_number(uow: UnitOfWork, delivery: Delivery) -> str:
+    """The sender's own fax number is what the far end sees (R3.9)."""
+    query = (
+        select(OwnedNumber.identity)
+        .where(OwnedNumber.user_id == delivery.user_id)
+        .order_by(OwnedNumber.main.desc(), OwnedNumber.identity)
+        .limit(1)
+    )
+    return uow.session.scalar(query) or ""

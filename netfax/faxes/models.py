@@ -1,0 +1,213 @@
+"""Submission → Document and Deliveries → Attempts; Reception; MailboxItem."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from netfax.db import Base, Word, now
+from netfax.faxes.results import Cause
+from netfax.faxes.states import DeliveryState, ReceptionState
+from netfax.lines.models import Trunk
+from netfax.org.models import User, new_uuid
+from netfax.storage.models import Blob
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+
+
+class Priority(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Submission(Base):
+    """What a user asked to send, once, however many numbers it goes to (R3.8)."""
+
+    __tablename__ = "submission"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    recipient_name: Mapped[str] = mapped_column(String(128), default="")
+    title: Mapped[str] = mapped_column(String(256), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    user: Mapped[User] = relationship()
+    attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.position")
+    document: Mapped["Document | None"] = relationship(back_populates="submission")
+
+
+class Attachment(Base):
+    """An uploaded file, as it came; `name` is the user's own name for it and never touches the disk."""
+
+    __tablename__ = "attachment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(255))
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+
+    blob: Mapped[Blob] = relationship()
+
+
+class Document(Base):
+    """The one fax image of a submission; `page_bytes` are the sizes of its Group 4 pages."""
+
+    __tablename__ = "document"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), unique=True)
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+    pages: Mapped[int]
+    page_bytes: Mapped[list[int]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    submission: Mapped[Submission] = relationship(back_populates="document")
+    blob: Mapped[Blob] = relationship()
+
+
+class Delivery(Base):
+    """A submission to one number: state, tries and result of its own."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("ix_delivery_due", "state", "next_try_at"),
+        Index("ix_delivery_identity_state", "identity", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    # The identity decides routes and what is one number; the text is what the user typed.
+    identity: Mapped[str] = mapped_column(String(15))
+    extension: Mapped[str] = mapped_column(String(20), default="")
+    number_text: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[Priority] = mapped_column(Word(Priority), default=Priority.MEDIUM)
+    state: Mapped[DeliveryState] = mapped_column(Word(DeliveryState), default=DeliveryState.CONVERTING)
+    cause: Mapped[Cause | None] = mapped_column(Word(Cause))
+    # The document's error where it could not be drawn; otherwise what the far end or the network said.
+    cause_detail: Mapped[str] = mapped_column(Text, default="")
+    pages: Mapped[int] = mapped_column(default=0)
+    pages_confirmed: Mapped[int] = mapped_column(default=0)
+    # Calls made that count against the retries.
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None]
+    cancel_asked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None]
+
+    submission: Mapped[Submission] = relationship()
+    user: Mapped[User] = relationship()
+    attempts: Mapped[list["Attempt"]] = relationship(back_populates="delivery", order_by="Attempt.created_at")
+
+
+class Attempt(Base):
+    """One call. Open until `ended_at`; `originated_at` is set by the one bridge that may place it."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_gateway_ended_at", "gateway", "ended_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
+    trunk_id: Mapped[int] = mapped_column(ForeignKey("trunk.id"))
+    gateway: Mapped[str] = mapped_column(String(20))
+    first_page: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    originated_at: Mapped[datetime | None]
+    # Which start of Asterisk the call was placed on: a later one can't have it any more.
+    boot: Mapped[str] = mapped_column(String(40), default="")
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    cause: Mapped[Cause | None] = mapped_column(Word(Cause))
+    status_text: Mapped[str] = mapped_column(String(128), default="")
+    hangup_cause: Mapped[int | None]
+    pages_confirmed: Mapped[int] = mapped_column(default=0)
+    rate: Mapped[int] = mapped_column(default=0)
+    mode: Mapped[str] = mapped_column(String(8), default="")
+    remote_station_id: Mapped[str] = mapped_column(String(64), default="")
+    seconds: Mapped[int] = mapped_column(default=0)
+
+    delivery: Mapped[Delivery] = relationship(back_populates="attempts")
+    trunk: Mapped[Trunk] = relationship()
+
+
+class StateChange(Base):
+    """One change of a delivery's state: when, by whom, why."""
+
+    __tablename__ = "state_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    actor: Mapped[str] = mapped_column(String(140))
+    before: Mapped[DeliveryState | None] = mapped_column(Word(DeliveryState))
+    after: Mapped[DeliveryState] = mapped_column(Word(DeliveryState))
+    reason: Mapped[str] = mapped_column(String(256), default="")
+
+
+class Reception(Base):
+    """One inbound call; its id is the UUID that the dialplan gave it, which names its spool file."""
+
+    __tablename__ = "reception"
+    __table_args__ = (UniqueConstraint("gateway", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    gateway: Mapped[str] = mapped_column(String(20))
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    trunk_name: Mapped[str] = mapped_column(String(20), default="")
+    channel: Mapped[str] = mapped_column(String(128), default="")
+    # Identities where the number is whole, otherwise the digits that the line delivered; empty for a hidden caller.
+    caller: Mapped[str] = mapped_column(String(32), default="")
+    called: Mapped[str] = mapped_column(String(32), default="")
+    remote_station_id: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[ReceptionState] = mapped_column(Word(ReceptionState), default=ReceptionState.RECEIVING)
+    status_text: Mapped[str] = mapped_column(String(128), default="")
+    pages: Mapped[int] = mapped_column(default=0)
+    # What SpanDSP confirmed to the caller; more than `pages` means that pages were lost on our side.
+    pages_confirmed: Mapped[int] = mapped_column(default=0)
+    rate: Mapped[int] = mapped_column(default=0)
+    mode: Mapped[str] = mapped_column(String(8), default="")
+    seconds: Mapped[int] = mapped_column(default=0)
+    blob_id: Mapped[int | None] = mapped_column(ForeignKey("blob.id"))
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None]
+
+    blob: Mapped[Blob | None] = relationship()
+    user: Mapped[User] = relationship()
+
+
+class MailboxItem(Base):
+    """A fax as its owner sees it in a list; `id` is the running number 编号 (R5.6), never an authorisation."""
+
+    __tablename__ = "mailbox_item"
+    # A running number is never used again, which SQLite promises only when asked.
+    __table_args__ = (
+        Index("ix_mailbox_item_list", "user_id", "direction", "deleted_at", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    direction: Mapped[Direction] = mapped_column(Word(Direction))
+    delivery_id: Mapped[int | None] = mapped_column(ForeignKey("delivery.id"), unique=True)
+    reception_id: Mapped[str | None] = mapped_column(ForeignKey("reception.id"), unique=True)
+    read_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    delivery: Mapped[Delivery | None] = relationship()
+    reception: Mapped[Reception | None] = relationship()
+    user: Mapped[User] = relationship()

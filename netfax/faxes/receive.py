@@ -1,0 +1,131 @@
+"""A fax comes in: who gets it, and its record once the call has ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from netfax import telephony
+from netfax.db import UnitOfWork, now
+from netfax.faxes.models import Direction, MailboxItem, Reception
+from netfax.faxes.states import ReceptionState
+from netfax.lines.models import Trunk
+from netfax.lines.service import claim_port, release_port
+from netfax.numbers.read import from_network
+from netfax.org.homes import system_home
+from netfax.org.models import User
+from netfax.org.numbers import find_owner, system_operator
+from netfax.params.service import get_int
+from netfax.queue import Job
+from netfax.storage.disk import Stored, free_megabytes
+from netfax.storage.service import FAX_TIFF, add_blob
+
+
+@dataclass(frozen=True)
+class InboundCall:
+    """A call as a trunk delivers it; numbers are as the network wrote them, already filtered to + and digits."""
+
+    reception_id: str
+    gateway: str
+    trunk: str
+    channel: str
+    caller: str
+    called: str
+
+
+@dataclass(frozen=True)
+class InboundResult:
+    """How an inbound call ended; `pages_confirmed` is what SpanDSP told the caller, to be held against the file."""
+
+    success: bool
+    status_text: str
+    pages_confirmed: int
+    rate: int
+    mode: str
+    remote_station_id: str
+    seconds: int
+    ended_at: datetime
+
+
+def decide(uow: UnitOfWork, call: InboundCall) -> str:
+    """Decide on a call before it is answered: one of `telephony.DECISION_*`.
+
+    Accepting claims a port and makes the row.
+    """
+    if free_megabytes() < get_int(uow, "disk_reserve"):
+        return telephony.DECISION_CONGESTION
+    owner = find_owner(uow, _identity(uow, call.called))
+    if owner is None:
+        return telephony.DECISION_UNALLOCATED
+    trunk_id = uow.session.scalar(select(Trunk.id).where(Trunk.name == call.trunk))
+    if trunk_id is None or claim_port(uow, trunk_id, call.reception_id) is None:
+        return telephony.DECISION_CONGESTION
+    uow.session.add(_reception(uow, call, owner))
+    return telephony.DECISION_ACCEPT
+
+
+def record_reception(
+    uow: UnitOfWork, call: InboundCall, result: InboundResult, file: Stored | None, pages: int
+) -> Reception | None:
+    """Record an ended call with the whole pages of its file; None when that was done before.
+
+    A call that nobody was asked about (AGI was gone) has no row yet: its fax goes to the owner all the same, or to
+    the system's operator, because its pages were confirmed to the caller.
+    """
+    reception = uow.session.get(Reception, call.reception_id, with_for_update=True)
+    if reception is None:
+        owner = find_owner(uow, _identity(uow, call.called)) or system_operator(uow)
+        reception = _reception(uow, call, owner)
+        uow.session.add(reception)
+    elif reception.state is not ReceptionState.RECEIVING:
+        return None
+    _record_result(reception, result, pages)
+    release_port(uow, call.reception_id)
+    if file is not None and pages:
+        reception.blob_id = add_blob(uow, file, tenant_id=reception.tenant_id, media_type=FAX_TIFF).id
+        uow.session.flush()
+        uow.session.add(
+            MailboxItem(
+                tenant_id=reception.tenant_id,
+                user_id=reception.user_id,
+                direction=Direction.IN,
+                reception_id=reception.id,
+            )
+        )
+    uow.enqueue(Job.WAKE_DISPATCHER)
+    return reception
+
+
+def _identity(uow: UnitOfWork, called: str) -> str:
+    return from_network(called, system_home(uow))
+
+
+def _reception(uow: UnitOfWork, call: InboundCall, owner: User) -> Reception:
+    return Reception(
+        id=call.reception_id,
+        gateway=call.gateway,
+        tenant_id=owner.tenant_id,
+        user_id=owner.id,
+        trunk_name=call.trunk,
+        channel=call.channel[:128],
+        caller=_identity(uow, call.caller)[:32],
+        called=_identity(uow, call.called)[:32],
+        state=ReceptionState.RECEIVING,
+    )
+
+
+def _record_result(reception: Reception, result: InboundResult, pages: int) -> None:
+    if not pages:
+        reception.state = ReceptionState.EMPTY
+    elif result.success and pages >= result.pages_confirmed:
+        reception.state = ReceptionState.RECEIVED
+    else:
+        reception.state = ReceptionState.PARTIAL
+    reception.pages = pages
+    reception.pages_confirmed = result.pages_confirmed
+    reception.status_text = result.status_text[:128]
+    reception.rate = result.rate
+    reception.mode = result.mode[:8]
+    reception.remote_station_id = result.remote_station_id[:64]
+    reception.seconds = result.seconds
+    reception.ended_at = min(result.ended_at, now())

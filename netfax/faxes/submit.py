@@ -1,0 +1,164 @@
+"""From what a user asked for to a Submission with its Deliveries: checked first, stored whole or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from netfax.db import UnitOfWork, reading, unit_of_work
+from netfax.documents.inspect import inspect
+from netfax.errors import UserError
+from netfax.faxes import errors
+from netfax.faxes.history import record
+from netfax.faxes.models import Attachment, Delivery, Direction, MailboxItem, Priority, Submission
+from netfax.numbers.errors import NotAFaxNumber
+from netfax.numbers.read import read_numbers
+from netfax.numbers.write import FaxNumber, display
+from netfax.org.homes import home_of
+from netfax.org.models import OwnedNumber
+from netfax.org.viewer import Viewer
+from netfax.params.service import get_int, get_text
+from netfax.queue import Job
+from netfax.storage.disk import Stored, check_reserve, store_file
+from netfax.storage.service import add_blob
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that the user attached: his own name for it, and where we have it."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class FaxRequest:
+    """A fax as a user asks for it; `numbers` as he typed them (R3.1)."""
+
+    numbers: str
+    uploads: Sequence[Upload]
+    recipient_name: str = ""
+    title: str = ""
+    priority: Priority = Priority.MEDIUM
+
+
+TEXT_LIMITS = {"recipient_name": 128, "title": 256}
+
+
+def submit_fax(viewer: Viewer, request: FaxRequest) -> list[str]:
+    """Accept a fax and return the public ids of its deliveries, one a number, in the order given.
+
+    When it returns, files are on disk and rows are committed. `RequestRefused` names every field that is wrong;
+    then nothing is stored and nothing is queued.
+    """
+    with reading() as uow:
+        numbers = check_request(uow, viewer, request)
+    stored = [(upload, store_file(upload.path)) for upload in request.uploads]
+    with unit_of_work() as uow:
+        return _record_submission(uow, viewer, request, numbers, stored)
+
+
+def check_request(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[FaxNumber]:
+    """The numbers of a fax that can be accepted; `RequestRefused` with every problem otherwise."""
+    check_reserve(get_int(uow, "disk_reserve"))
+    problems: list[tuple[str, UserError]] = []
+    numbers = _check_numbers(uow, viewer, request, problems)
+    _check_attachments(uow, request, problems)
+    for field, limit in TEXT_LIMITS.items():
+        if len(getattr(request, field)) > limit:
+            problems.append((field, errors.TextTooLong(count=len(getattr(request, field)), limit=limit)))
+    if uow.session.scalar(select(OwnedNumber.identity).where(OwnedNumber.user_id == viewer.user_id).limit(1)) is None:
+        problems.append(("sender", errors.NoFaxNumber()))
+    if problems:
+        raise errors.RequestRefused(problems)
+    return numbers
+
+
+def _check_numbers(
+    uow: UnitOfWork, viewer: Viewer, request: FaxRequest, problems: list[tuple[str, UserError]]
+) -> list[FaxNumber]:
+    """The numbers that can be read, each once."""
+    numbers: list[FaxNumber] = []
+    for read in read_numbers(request.numbers, home_of(uow, viewer), get_text(uow, "extension_mark")):
+        if isinstance(read, NotAFaxNumber):
+            problems.append(("numbers", read))
+        elif read not in numbers:
+            numbers.append(read)
+    limit = get_int(uow, "max_recipients")
+    if not numbers and not problems:
+        problems.append(("numbers", errors.NoNumbers()))
+    if len(numbers) > limit:
+        problems.append(("numbers", errors.TooManyNumbers(count=len(numbers), limit=limit)))
+    return numbers
+
+
+def _check_attachments(uow: UnitOfWork, request: FaxRequest, problems: list[tuple[str, UserError]]) -> None:
+    count, limit = len(request.uploads), get_int(uow, "max_attachments")
+    if count == 0:
+        problems.append(("attachments", errors.NoAttachment()))
+    if count > limit:
+        problems.append(("attachments", errors.TooManyAttachments(count=count, limit=limit)))
+        return
+    largest = get_int(uow, "max_attachment")
+    for upload in request.uploads:
+        kilobytes = -(-upload.path.stat().st_size // 1024)
+        if kilobytes > largest:
+            problems.append(("attachments", errors.AttachmentTooLarge(name=upload.name, size=kilobytes, limit=largest)))
+            continue
+        try:
+            inspect(upload.path, name=upload.name)
+        except UserError as error:
+            problems.append(("attachments", error))
+
+
+def _record_submission(
+    uow: UnitOfWork,
+    viewer: Viewer,
+    request: FaxRequest,
+    numbers: list[FaxNumber],
+    stored: list[tuple[Upload, Stored]],
+) -> list[str]:
+    submission = Submission(
+        tenant_id=viewer.tenant_id,
+        user_id=viewer.user_id,
+        recipient_name=request.recipient_name,
+        title=request.title,
+    )
+    for position, (upload, file) in enumerate(stored, start=1):
+        blob = add_blob(uow, file, tenant_id=viewer.tenant_id, media_type="application/octet-stream")
+        submission.attachments.append(Attachment(position=position, name=upload.name[-255:], blob_id=blob.id))
+    uow.session.add(submission)
+    uow.session.flush()
+    deliveries = [_delivery(uow, viewer, submission, number, request.priority) for number in numbers]
+    uow.enqueue(Job.CONVERT, submission.uuid)
+    return [delivery.uuid for delivery in deliveries]
+
+
+def shown_number(uow: UnitOfWork, viewer: Viewer, number: FaxNumber) -> str:
+    """The number as this viewer reads it, with its extension behind the mark."""
+    base = display(number.identity, home_of(uow, viewer))
+    return f"{base}{get_text(uow, 'extension_mark')}{number.extension}" if number.extension else base
+
+
+def _delivery(
+    uow: UnitOfWork, viewer: Viewer, submission: Submission, number: FaxNumber, priority: Priority
+) -> Delivery:
+    delivery = Delivery(
+        submission_id=submission.id,
+        tenant_id=viewer.tenant_id,
+        user_id=viewer.user_id,
+        identity=number.identity,
+        extension=number.extension,
+        number_text=shown_number(uow, viewer, number),
+        priority=priority,
+    )
+    uow.session.add(delivery)
+    uow.session.flush()
+    record(uow, delivery, None, actor=viewer.login)
+    uow.session.add(
+        MailboxItem(
+            tenant_id=viewer.tenant_id, user_id=viewer.user_id, direction=Direction.OUT, delivery_id=delivery.id
+        )
+    )
+    return delivery

@@ -1,0 +1,1 @@
+"""Trunks, their ports, and the choice of a route."""

@@ -1,0 +1,32 @@
+"""Which trunks may carry a call, best first: pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netfax.lines.models import TrunkKind
+
+
+@dataclass(frozen=True)
+class TrunkFacts:
+    """What the choice needs to know of a trunk."""
+
+    id: int
+    name: str
+    gateway: str
+    kind: TrunkKind
+    t38: bool
+    number: str
+    prefix: str
+    position: int
+
+
+def routes(identity: str, trunks: Iterable[TrunkFacts]) -> list[TrunkFacts]:
+    """The trunks that may carry a call to the identity, best first.
+
+    A soft modem serves its own number alone and comes first for it; among the others the longest prefix wins,
+    then the lower position.
+    """
+    able = [
+        trunk for trunk in trunks if (trunk.number == identity if trunk.number else identity.startswith(trunk.prefix))
+    ]
+    return sorted(able, key=lambda trunk: (not trunk.number, -len(trunk.prefix), trunk.position, trunk.id))

@@ -1,0 +1,111 @@
+"""Trunks added and listed; ports claimed and released, each by one conditional UPDATE."""
+
+import re
+
+from sqlalchemy import select, update
+
+from netfax.db import UnitOfWork, now
+from netfax.errors import UserError
+from netfax.lines.models import Port, Trunk, TrunkKind
+from netfax.lines.routes import TrunkFacts
+
+TRUNK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}", re.ASCII)
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?", re.ASCII)
+CREDENTIAL = re.compile(r"[A-Za-z0-9._~+@-]{1,64}", re.ASCII)
+MAX_PORTS = 1_000
+# Asterisk's configuration files give these sections another meaning.
+RESERVED_NAMES = frozenset({"general", "global", "system", "line", "callnumberlimits"})
+
+
+class BadTrunk(UserError):
+    code = "bad_trunk"
+    en = "The trunk can't be added: {reason_en}."
+    zh = "无法添加线路：{reason_zh}。"
+
+
+def trunk_facts(trunk: Trunk) -> TrunkFacts:
+    return TrunkFacts(
+        trunk.id, trunk.name, trunk.gateway, trunk.kind, trunk.t38, trunk.number, trunk.prefix, trunk.position
+    )
+
+
+def add_trunk(uow: UnitOfWork, trunk: Trunk, *, channels: int) -> Trunk:
+    """Add a trunk with its ports; `BadTrunk` says what is wrong with it."""
+    _check_trunk(uow, trunk, channels)
+    trunk.ports = [Port(position=position) for position in range(1, channels + 1)]
+    uow.session.add(trunk)
+    uow.session.flush()
+    return trunk
+
+
+def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
+    """Every field that reaches Asterisk's configuration matches an allow-list here."""
+    if not TRUNK_NAME.fullmatch(trunk.name) or trunk.name in RESERVED_NAMES:
+        raise BadTrunk(
+            reason_en="its name takes 1 to 20 small letters, digits and -, a letter first, no word of Asterisk's own",
+            reason_zh="名称应为 1 到 20 个小写字母、数字或 -，以字母开头，且不是 Asterisk 的保留字",
+        )
+    if uow.session.scalar(select(Trunk.id).where(Trunk.name == trunk.name)):
+        raise BadTrunk(reason_en=f"there is one named {trunk.name} already", reason_zh=f"名称 {trunk.name} 已存在")
+    if not 1 <= channels <= MAX_PORTS:
+        raise BadTrunk(reason_en=f"channels go from 1 to {MAX_PORTS}", reason_zh=f"通道数应为 1 到 {MAX_PORTS}")
+    if trunk.kind is TrunkKind.SIP and not HOST.fullmatch(trunk.host or ""):
+        raise BadTrunk(reason_en="a SIP trunk needs --host, a name or an address", reason_zh="SIP 线路需要 --host")
+    if trunk.kind is TrunkKind.IAX2 and not (trunk.secret and trunk.number):
+        raise BadTrunk(
+            reason_en="an IAX2 trunk needs --secret and --number", reason_zh="IAX2 线路需要 --secret 和 --number"
+        )
+    for value in (trunk.username, trunk.secret):
+        if value and not CREDENTIAL.fullmatch(value):
+            raise BadTrunk(
+                reason_en="user name and secret take up to 64 letters, digits and . _ ~ + @ -",
+                reason_zh="用户名和密码最多 64 个字母、数字或 . _ ~ + @ -",
+            )
+
+
+def list_trunks(uow: UnitOfWork, gateway: str | None = None) -> list[Trunk]:
+    """The trunks of one gateway, or all, in the order in which they are tried."""
+    query = select(Trunk).order_by(Trunk.position, Trunk.id)
+    return list(uow.session.scalars(query if gateway is None else query.where(Trunk.gateway == gateway)))
+
+
+def claim_port(uow: UnitOfWork, trunk_id: int, call_id: str) -> int | None:
+    """Claim a free port of the trunk for a call; its id, or None when every port is taken.
+
+    One conditional UPDATE: two who claim at once get two ports, or one of them none.
+    """
+    free = (
+        select(Port.id)
+        .where(Port.trunk_id == trunk_id, Port.enabled, Port.claimed_by.is_(None))
+        .order_by(Port.position)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    claim = (
+        update(Port)
+        .where(Port.id == free, Port.claimed_by.is_(None))
+        .values(claimed_by=call_id, claimed_at=now())
+        .returning(Port.id)
+        .execution_options(synchronize_session=False)
+    )
+    return uow.session.scalar(claim)
+
+
+def release_port(uow: UnitOfWork, call_id: str) -> None:
+    """Free the port that the call has; nothing when it has none (any more)."""
+    uow.session.execute(
+        update(Port)
+        .where(Port.claimed_by == call_id)
+        .values(claimed_by=None, claimed_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def free_ports(uow: UnitOfWork) -> dict[int, int]:
+    """How many ports are free on each enabled trunk, by trunk id; trunks without one are left out."""
+    counts: dict[int, int] = {}
+    query = select(Port.trunk_id).join(Trunk).where(Trunk.enabled, Port.enabled, Port.claimed_by.is_(None))
+    for trunk_id in uow.session.scalars(query):
+        counts[trunk_id] = counts.get(trunk_id, 0) + 1
+    return counts

@@ -1,0 +1,1 @@
+"""Alembic migrations; names in words; safe on a live system."""

@@ -1,0 +1,1 @@
+"""Which services are alive (R7.1)."""

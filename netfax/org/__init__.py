@@ -1,0 +1,1 @@
+"""The tree of tenants, their users, and the numbers they own."""

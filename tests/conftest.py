@@ -1,0 +1,115 @@
+"""What every test may use: an installation's home of its own, and its database on SQLite and PostgreSQL."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
+
+import netfax.models
+from netfax import db, queue, settings
+from netfax.db import Base, make_engine
+
+
+def forget_process_state() -> None:
+    """Let settings, secrets, engine and connections be read anew."""
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    for cached in (settings.settings, settings._secrets, db.engine, queue.redis):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh home with secrets, which this process's settings name; its Redis does not run."""
+    for name in [name for name in os.environ if name.startswith("NETFAX_") and name != "NETFAX_ASTERISK_ROOT"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETFAX_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETFAX_PORT_BASE", "64000")
+    forget_process_state()
+    settings.make_secrets(tmp_path / "home")
+    yield tmp_path / "home"
+    forget_process_state()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private PostgreSQL on a Unix socket, ended with the session."""
+    # Sockets have short names, and PostgreSQL refuses to run as root.
+    folder = tmp_path_factory.mktemp("pg")
+    socket_folder = Path(f"/tmp/netfax-pg-{os.getpid()}")  # noqa: S108
+    socket_folder.mkdir(mode=0o700)
+    prefix = _as_postgres(folder, socket_folder)
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    subprocess.run(
+        [*prefix, programs / "initdb", "-D", folder / "data", "-U", "netfax", "--auth=trust", "--no-sync", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+        cwd=socket_folder,
+    )
+    server = subprocess.Popen(
+        [
+            *("setpriv", "--pdeathsig", "INT", *prefix[1:]),
+            *(programs / "postgres", "-D", folder / "data", "-k", socket_folder, "-c", "listen_addresses="),
+            *("-c", "fsync=off"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=(socket_folder / "log").open("wb"),
+        cwd=socket_folder,
+    )
+    try:
+        url = f"postgresql+psycopg://netfax@/postgres?host={socket_folder}"
+        _wait_for_postgres(url)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+        shutil.rmtree(socket_folder)
+
+
+def _as_postgres(*folders: Path) -> list[str | Path]:
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("postgres")
+    for folder in folders:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        for parent in folder.parents:
+            if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/pytest"):  # noqa: S108
+                parent.chmod(0o711)
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+def _wait_for_postgres(url: str) -> None:
+    engine = make_engine(url)
+    for attempt in range(100):
+        try:
+            with engine.connect() as connection:
+                connection.execute(text("select 1"))
+            break
+        except OperationalError:
+            if attempt == 99:
+                raise
+            time.sleep(0.1)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """This process's database, empty, with every table; once on SQLite and once on PostgreSQL."""
+    if request.param == "postgresql":
+        monkeypatch.setenv("NETFAX_DATABASE_URL", request.getfixturevalue("postgres_url"))
+        forget_process_state()
+        with db.engine().begin() as connection:
+            connection.execute(text("drop schema public cascade"))
+            connection.execute(text("create schema public"))
+    Base.metadata.create_all(db.engine())
+    yield db.engine()
+
+
+assert netfax.models
