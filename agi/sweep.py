@@ -1,0 +1,52 @@
+"""What a call left on this gateway's disk and nobody has taken: journals whose AGI call never came or failed."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from agi.inbound import record_inbound
+from agi.outcome import record_outcome
+from netfax.faxes.journal import BrokenJournal
+from netfax.settings import settings
+from netfax.telephony import JOURNAL, JOURNAL_IN_PREFIX, JOURNAL_OUT_PREFIX
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 3
+# A call's own AGI comes within moments; before that the sweep would only race with it.
+UNCLAIMED_SECONDS = 4
+
+
+def sweep_journals() -> int:
+    """Record every journal that has waited long enough; returns how many. One that fails is tried in the next sweep."""
+    taken = 0
+    for path in sorted((settings().gateway_dir / JOURNAL).iterdir()):
+        record, call_id = _recorder(path.name)
+        if record is None or time.time() - path.stat().st_mtime < UNCLAIMED_SECONDS:
+            continue
+        try:
+            record(call_id)
+            taken += 1
+        except (BrokenJournal, OSError, SQLAlchemyError, ValueError) as error:
+            log.warning("sweep.failed", file=path.name, error=str(error))
+    return taken
+
+
+def keep_sweeping(stop: threading.Event) -> None:
+    """Sweep every 3 s until told to stop."""
+    while not stop.wait(SWEEP_SECONDS):
+        try:
+            sweep_journals()
+        except OSError as error:
+            log.warning("sweep.failed", error=str(error))
+
+
+def _recorder(name: str) -> tuple[Callable[[str], None] | None, str]:
+    if name.startswith(JOURNAL_OUT_PREFIX):
+        return record_outcome, name.removeprefix(JOURNAL_OUT_PREFIX)
+    if name.startswith(JOURNAL_IN_PREFIX):
+        return record_inbound, name.removeprefix(JOURNAL_IN_PREFIX)
+    return None, ""

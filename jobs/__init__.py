@@ -1,0 +1,1 @@
+"""Background work: RQ jobs, the dispatcher and the periodic sweep. Thin, ids only."""

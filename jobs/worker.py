@@ -1,0 +1,33 @@
+"""An RQ worker of one queue: `python -m jobs.worker QUEUE`.
+
+One queue a worker: with several, RQ takes jobs by a pop that loses the one in hand when it crashes. No child for each
+job: what is untrusted or heavy runs in the documents' sandbox, which dies with this process, so that nothing of a
+killed worker works beside its replacement.
+"""
+
+import sys
+
+from redis import Redis
+from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
+
+import netfax.models  # noqa: F401 - relationships between rooms need every model
+from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
+from netfax.log import set_up_log
+from netfax.monitor.beating import keep_beating
+from netfax.queue import queue
+from netfax.settings import settings
+
+
+def main(name: str) -> None:
+    """Serve until SIGTERM."""
+    set_up_log(f"worker-{name}")
+    stop = keep_beating(f"worker-{name}")
+    connection = Redis.from_url(settings().redis_url)
+    worker = SimpleWorker([queue(name, connection)], connection=connection, serializer=JSONSerializer)
+    worker.work(logging_level="WARNING")
+    stop.set()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
