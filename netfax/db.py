@@ -138,6 +138,6 @@ def unit_of_work(on: Engine | None = None) -> Iterator[UnitOfWork]:
 @contextmanager
 def reading(on: Engine | None = None) -> Iterator[UnitOfWork]:
     """A transaction that only reads and so never waits for a writer."""
+    # Closing rolls back and leaves what was read readable; a rollback of the session would expire it.
     with Session((on or engine()).execution_options(read_only=True), expire_on_commit=False) as session:
         yield UnitOfWork(session)
-        session.rollback()

@@ -34,10 +34,11 @@ def convert(submission_uuid: str) -> None:
         if submission is None or submission.document is not None:
             return
         sources = [path_of(attachment.blob) for attachment in submission.attachments]
+        names = [attachment.name for attachment in submission.attachments]
     try:
         with work_folder() as folder:
             target = folder / "fax.tif"
-            image = to_fax_tiff(sources, target)
+            image = to_fax_tiff(sources, target, names=names)
             drawn = _Drawn(image, store_file(target))
     except UserError as error:
         with unit_of_work() as uow:

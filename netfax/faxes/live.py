@@ -33,6 +33,11 @@ class Progress:
     state: str
 
 
+def page_on_the_line(progress: Progress, first_page: int, pages: int) -> int:
+    """Which page of the document is on the line; after its last page SpanDSP counts one more, which there is not."""
+    return min(first_page - 1 + progress.page, pages)
+
+
 def watch(call_ids: Iterable[str]) -> None:
     """Say that somebody looks at these calls now."""
     until = time.time() + KEEP_SECONDS

@@ -1,0 +1,49 @@
+"""What the bridge's parts share: the connection, the database behind a thread, and what is known of live calls."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ami_bridge.client import AmiClient
+from netfax.db import UnitOfWork, unit_of_work
+from netfax.settings import Settings
+
+T = TypeVar("T")
+
+ACTOR = "bridge"
+
+
+@dataclass
+class LiveCall:
+    """A channel of ours that Asterisk has now."""
+
+    channel: str
+    answered: bool = False
+
+
+@dataclass
+class Bridge:
+    """One Asterisk's bridge. Database work runs in one thread, so that it keeps the order of events."""
+
+    settings: Settings
+    client: AmiClient
+    database: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+    )
+    # By attempt id; a hint that reconciliation corrects.
+    calls: dict[str, LiveCall] = field(default_factory=dict)
+    # Attempts that this process is placing at this moment.
+    placing: set[str] = field(default_factory=set)
+    # Which start of Asterisk this is; empty until it was asked.
+    boot: str = ""
+
+    async def work(self, step: Callable[[UnitOfWork], T]) -> T:
+        """Run a step in one unit of work, off the event loop."""
+
+        def in_one_unit() -> T:
+            with unit_of_work() as uow:
+                return step(uow)
+
+        return await asyncio.get_running_loop().run_in_executor(self.database, in_one_unit)

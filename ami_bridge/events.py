@@ -1,0 +1,59 @@
+"""What Asterisk tells of our calls: an answer, and the end of a call that was never answered.
+
+An answered call ends by its journal alone (the gateway's AGI reads it); its Hangup says nothing about the fax.
+"""
+
+import structlog
+
+from ami_bridge.bridge import ACTOR, Bridge, LiveCall
+from ami_bridge.client import AmiEvent
+from netfax.faxes.finish import finish_attempt, record_answer
+from netfax.faxes.results import CallOutcome
+from netfax.telephony import ATTEMPT_ID_LENGTH
+
+log = structlog.get_logger()
+
+# `ChannelState` of a channel that was answered (AST_STATE_UP).
+STATE_UP = "6"
+
+
+async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
+    """Handle one event, in order; those of other channels do nothing."""
+    # What decides is read by `one`: a header that text from outside repeated has no value.
+    call_id = event.one("Uniqueid") or ""
+    if not is_ours(bridge, call_id):
+        return
+    match event.name:
+        case "Newchannel":
+            bridge.calls[call_id] = LiveCall(event["Channel"])
+        case "Newstate" if event.one("ChannelState") == STATE_UP:
+            await note_answer(bridge, call_id, event["Channel"])
+        case "Hangup":
+            await _note_hangup(bridge, call_id, event)
+
+
+def is_ours(bridge: Bridge, call_id: str) -> bool:
+    """Whether a channel's unique id is an attempt id of this installation."""
+    return len(call_id) == ATTEMPT_ID_LENGTH and call_id.startswith(bridge.settings.secret("attempt_prefix"))
+
+
+async def note_answer(bridge: Bridge, call_id: str, channel: str) -> None:
+    """The far end has answered; said again it does nothing."""
+    call = bridge.calls.setdefault(call_id, LiveCall(channel))
+    if not call.answered:
+        call.answered = True
+        await bridge.work(lambda uow: record_answer(uow, call_id, actor=ACTOR))
+
+
+async def _note_hangup(bridge: Bridge, call_id: str, event: AmiEvent) -> None:
+    call = bridge.calls.pop(call_id, None)
+    if event.one("ChannelState") == STATE_UP or (call is not None and call.answered):
+        return
+    cause = event.one("Cause") or ""
+    outcome = CallOutcome(
+        answered=False,
+        hangup_cause=int(cause) if cause.isdecimal() else None,
+        status_text=event.get("Cause-txt") or "",
+    )
+    await bridge.work(lambda uow: finish_attempt(uow, call_id, outcome, actor=ACTOR))
+    log.info("call.not_answered", attempt=call_id, cause=cause)

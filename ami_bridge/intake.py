@@ -1,0 +1,98 @@
+"""The jobs of this gateway's queue: each hands its act to the bridge's loop and ends."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from ami_bridge import originate
+from ami_bridge.bridge import Bridge
+from ami_bridge.client import ActionRefused, AmiClient, ConnectionState
+from dialplan.gateway import write_gateway
+from netfax import telephony
+from netfax.settings import settings
+
+log = structlog.get_logger()
+
+RELOADS = ("module reload res_pjsip.so", "iax2 reload", "dialplan reload")
+APPLY_SECONDS = 20
+
+_running: tuple[Bridge, asyncio.AbstractEventLoop] | None = None
+
+
+def serve(bridge: Bridge, loop: asyncio.AbstractEventLoop) -> None:
+    """From now on jobs reach this bridge."""
+    global _running
+    _running = (bridge, loop)
+
+
+def place_call(_gateway: str, attempt_id: str) -> None:
+    """Job PLACE_CALL."""
+    bridge, loop = _bridge()
+    _hand_over(originate.place_call(bridge, attempt_id), loop)
+
+
+def hang_up(_gateway: str, attempt_id: str) -> None:
+    """Job HANG_UP: end the call of an attempt; its journal then says what was confirmed."""
+    bridge, loop = _bridge()
+    _hand_over(_hang_up(bridge, attempt_id), loop)
+
+
+def reload_gateway(_gateway: str) -> None:
+    """Job RELOAD_GATEWAY: render the trunks of the database and have Asterisk take them, without hurting calls."""
+    bridge, loop = _bridge()
+    _hand_over(_reload(bridge), loop)
+
+
+def _bridge() -> tuple[Bridge, asyncio.AbstractEventLoop]:
+    if _running is None:
+        raise RuntimeError("the bridge's jobs run in the bridge alone")
+    return _running
+
+
+def _hand_over(act: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
+    future = asyncio.run_coroutine_threadsafe(act, loop)
+    future.add_done_callback(lambda done: done.exception() and log.error("act.failed", error=repr(done.exception())))
+
+
+async def _hang_up(bridge: Bridge, attempt_id: str) -> None:
+    call = bridge.calls.get(attempt_id)
+    if call is None:
+        return
+    try:
+        await bridge.client.action("Hangup", {"Channel": call.channel, "Cause": "16"})
+    except ActionRefused as refusal:
+        log.info("hang_up.refused", attempt=attempt_id, error=refusal.message)
+
+
+async def _reload(bridge: Bridge) -> None:
+    """Reload as the user who may: the bridge's own connection has no class for commands."""
+    changed = await asyncio.to_thread(write_gateway, bridge.settings)
+    log.info("gateway.written", files=changed)
+
+    async def ignore(_event: object) -> None:
+        return None
+
+    connected = asyncio.Event()
+    client = AmiClient(
+        host="127.0.0.1",
+        port=bridge.settings.port("gateway_ami"),
+        username=telephony.AMI_USER_APPLY,
+        secret=settings().secret("ami_apply"),
+        on_event=ignore,
+        on_state=lambda state: connected.set() if state is ConnectionState.CONNECTED else None,
+        # This user reads no events, so FullyBooted does not come; and a reload may take its time.
+        await_boot=False,
+        ping_deadline=APPLY_SECONDS,
+    )
+    task = asyncio.create_task(client.run())
+    try:
+        async with asyncio.timeout(APPLY_SECONDS):
+            await connected.wait()
+            for command in RELOADS:
+                output = await client.command(command)
+                log.info("gateway.reload", command=command, output=output[-200:])
+    finally:
+        await client.close()
+        await task

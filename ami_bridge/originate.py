@@ -1,0 +1,92 @@
+"""Placing a call: its pages into the spool, the claim committed, then Originate."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from ami_bridge.bridge import ACTOR, Bridge
+from ami_bridge.client import ActionRefused, ConnectionLost, IllegalField, NotConnected
+from netfax import telephony
+from netfax.documents.tiffwrite import extract_pages
+from netfax.faxes.dial import CallPlan, claim_attempt, give_back_attempt, plan_call, waiting_attempts
+from netfax.faxes.finish import finish_attempt
+from netfax.faxes.results import CallOutcome
+from netfax.numbers.errors import NotAFaxNumber
+
+log = structlog.get_logger()
+
+# A job may have been lost with Redis; the database is asked this often.
+POLL_SECONDS = 2
+# Q.850: invalid number format.
+INVALID_NUMBER = 28
+
+
+async def place_call(bridge: Bridge, attempt_id: str) -> None:
+    """Place the call of an attempt, once among all who try; nothing when it is placed or over already."""
+    if attempt_id in bridge.placing or not bridge.client.connected or not bridge.boot:
+        return
+    bridge.placing.add(attempt_id)
+    try:
+        plan = await _plan(bridge, attempt_id)
+        if plan is None:
+            return
+        await asyncio.to_thread(spool_pages, bridge.settings.gateway_dir, plan)
+        if await bridge.work(lambda uow: claim_attempt(uow, attempt_id, bridge.boot)):
+            await _originate(bridge, plan)
+    finally:
+        bridge.placing.discard(attempt_id)
+
+
+async def _plan(bridge: Bridge, attempt_id: str) -> CallPlan | None:
+    """The plan of the call; a number that can't be dialled from here ends the attempt as one that does not exist."""
+    try:
+        return await bridge.work(lambda uow: plan_call(uow, attempt_id))
+    except NotAFaxNumber as error:
+        outcome = CallOutcome(answered=False, hangup_cause=INVALID_NUMBER, error=error.code)
+        await bridge.work(lambda uow: finish_attempt(uow, attempt_id, outcome, actor=ACTOR))
+        return None
+
+
+async def keep_polling(bridge: Bridge) -> None:
+    """Place every call that waits, job or no job."""
+    while True:
+        waiting = await bridge.work(lambda uow: waiting_attempts(uow, bridge.settings.gateway))
+        await asyncio.gather(*(place_call(bridge, attempt_id) for attempt_id in waiting))
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
+    """Lay the pages of a call where SendFAX finds them, whole or not at all."""
+    target = gateway_dir / telephony.SPOOL_OUT / f"{plan.attempt_id}.tif"
+    draft = target.with_suffix(".new")
+    extract_pages(plan.document, draft, plan.first_page)
+    # Asterisk runs as another user.
+    draft.chmod(0o644)
+    draft.replace(target)
+
+
+async def _originate(bridge: Bridge, plan: CallPlan) -> None:
+    """Originate a claimed call. Only what was certainly not placed is given back; what may have been is reconciled."""
+    attempt_id = plan.attempt_id
+    try:
+        await bridge.client.originate(
+            channel=plan.channel,
+            context=telephony.CONTEXT_OUT,
+            exten=telephony.START,
+            priority=1,
+            timeout_ms=plan.timeout_ms,
+            call_id=attempt_id,
+            variables=plan.variables,
+            caller_id=plan.caller_id,
+        )
+    except NotConnected:
+        await bridge.work(lambda uow: give_back_attempt(uow, attempt_id))
+    except (ActionRefused, IllegalField) as refusal:
+        log.error("originate.refused", attempt=attempt_id, error=str(refusal))
+        outcome = CallOutcome(answered=False, error=str(refusal))
+        await bridge.work(lambda uow: finish_attempt(uow, attempt_id, outcome, actor=ACTOR))
+    except ConnectionLost as loss:
+        log.warning("originate.unknown", attempt=attempt_id, error=str(loss))
+    else:
+        log.info("originate.placed", attempt=attempt_id, channel=plan.channel)

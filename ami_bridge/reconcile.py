@@ -1,0 +1,119 @@
+"""Calls that ended while nobody listened: live channels, the journal and CEL on disk against the open attempts."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+
+from ami_bridge.bridge import ACTOR, Bridge, LiveCall
+from ami_bridge.cel import CallRecord, read_calls
+from ami_bridge.client import AmiError
+from ami_bridge.events import STATE_UP, is_ours, note_answer
+from netfax.db import UnitOfWork, now
+from netfax.faxes.dial import give_back_attempt
+from netfax.faxes.finish import finish_attempt
+from netfax.faxes.journal import out_path
+from netfax.faxes.models import Attempt
+from netfax.faxes.results import CallOutcome
+from netfax.telephony import CEL_CSV, JOURNAL
+
+log = structlog.get_logger()
+
+RECONCILE_SECONDS = 5
+# Asterisk may still be working on an Originate, and CEL needs a second to reach the disk.
+SETTLE = timedelta(seconds=5)
+# CEL without an end of a channel that is gone, on the same Asterisk: waited for this long, then taken as lost.
+CEL_PATIENCE_SECONDS = 30
+
+
+async def keep_reconciling(bridge: Bridge) -> None:
+    """Hold the open attempts against Asterisk's channels every 5 s, while there is a connection."""
+    while True:
+        if bridge.client.connected:
+            try:
+                await learn_boot(bridge)
+                await reconcile(bridge)
+            except AmiError as error:
+                log.warning("reconcile.failed", error=str(error))
+        await asyncio.sleep(RECONCILE_SECONDS if bridge.boot else 0.2)
+
+
+async def learn_boot(bridge: Bridge) -> None:
+    """Ask Asterisk since when it runs; a new start means that every earlier channel is gone."""
+    status = await bridge.client.action("CoreStatus")
+    boot = f"{status['CoreStartupDate']} {status['CoreStartupTime']}"
+    if boot != bridge.boot:
+        log.info("asterisk.boot", boot=boot)
+        bridge.boot = boot
+
+
+async def reconcile(bridge: Bridge) -> None:
+    """End every open attempt whose channel is gone and whose end nobody has recorded."""
+    live = await _live_channels(bridge)
+    for call_id, call in live.items():
+        if call.answered:
+            await note_answer(bridge, call_id, call.channel)
+    # Read after the channels: an attempt that is open now and had no channel then has lost it.
+    open_attempts = await bridge.work(lambda uow: _open_attempts(uow, bridge.settings.gateway))
+    gone = [
+        (attempt_id, boot)
+        for attempt_id, boot in open_attempts
+        if attempt_id not in live and not out_path(bridge.settings.gateway_dir / JOURNAL, attempt_id).exists()
+    ]
+    if not gone:
+        return
+    records = await asyncio.to_thread(
+        read_calls, bridge.settings.gateway_dir / CEL_CSV, [attempt_id for attempt_id, _ in gone]
+    )
+    for attempt_id, boot in gone:
+        await _settle(bridge, attempt_id, records[attempt_id], same_boot=boot == bridge.boot)
+
+
+async def _live_channels(bridge: Bridge) -> dict[str, LiveCall]:
+    channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
+    live = {
+        call_id: LiveCall(channel["Channel"], channel.one("ChannelState") == STATE_UP)
+        for channel in channels
+        if is_ours(bridge, call_id := channel.one("Uniqueid") or "")
+    }
+    for call_id in set(bridge.calls) - set(live):
+        del bridge.calls[call_id]
+    for call_id, call in live.items():
+        bridge.calls.setdefault(call_id, LiveCall(call.channel))
+    return live
+
+
+def _open_attempts(uow: UnitOfWork, gateway: str) -> list[tuple[str, str]]:
+    query = select(Attempt.id, Attempt.boot).where(
+        Attempt.gateway == gateway, Attempt.ended_at.is_(None), Attempt.originated_at < now() - SETTLE
+    )
+    return [(attempt_id, boot) for attempt_id, boot in uow.session.execute(query)]
+
+
+async def _settle(bridge: Bridge, attempt_id: str, record: CallRecord, *, same_boot: bool) -> None:
+    """End, or give back, one attempt whose channel is gone."""
+    outcome = outcome_of(record, same_boot=same_boot, at=time.time())
+    if not record.started and same_boot:
+        log.warning("reconcile.never_dialled", attempt=attempt_id)
+        await bridge.work(lambda uow: give_back_attempt(uow, attempt_id))
+    elif outcome is not None:
+        log.warning("reconcile.ended", attempt=attempt_id, answered=outcome.answered, died=outcome.died)
+        await bridge.work(lambda uow: finish_attempt(uow, attempt_id, outcome, actor=ACTOR))
+
+
+def outcome_of(record: CallRecord, *, same_boot: bool, at: float) -> CallOutcome | None:
+    """How a call without channel and journal ended, by CEL; None where it has not been said yet: pure.
+
+    Without a record of its end the call died with its Asterisk, or its start never reached the disk: unknown.
+    """
+    if record.ended_at is not None:
+        if record.answered_at is None:
+            return CallOutcome(answered=False, hangup_cause=record.cause)
+        return CallOutcome(answered=True, error="HANGUP", seconds=record.seconds, hangup_cause=record.cause)
+    if not same_boot:
+        return CallOutcome(answered=record.answered_at is not None, died=True)
+    if record.answered_at is not None and at - record.answered_at > CEL_PATIENCE_SECONDS:
+        return CallOutcome(answered=True, died=True)
+    return None

@@ -1,0 +1,196 @@
+"""`netfax param | trunk | user | number`."""
+
+import click
+
+from cli.fax_commands import json_option
+from cli.gateway import apply_gateway, registrations
+from cli.output import console, language, listing, refuses_clearly
+from netfax.db import reading, unit_of_work
+from netfax.lines.models import Trunk, TrunkKind
+from netfax.lines.service import BadTrunk, add_trunk, list_trunks
+from netfax.numbers.read import read_number
+from netfax.org.homes import system_home
+from netfax.org.models import OwnedNumber
+from netfax.org.numbers import give_number
+from netfax.org.service import find_user, list_users
+from netfax.params.service import list_params, set_param
+from netfax.settings import settings
+
+OPERATOR = "command line"
+
+
+@click.group()
+def param() -> None:
+    """System parameters (系统参数)."""
+
+
+@param.command("list")
+@json_option
+@refuses_clearly
+def param_list(json_wanted: bool) -> None:
+    """Every parameter with its value."""
+    with reading() as uow:
+        rows: list[dict[str, object]] = [
+            {
+                "name": each.name,
+                "value": value,
+                "unit": each.unit,
+                "default": each.default,
+                "title": each.title_zh if language() == "zh" else each.title_en,
+                "help": each.help_zh if language() == "zh" else each.help_en,
+                "changed_by": stored.changed_by if stored else None,
+                "changed_at": stored.changed_at if stored else None,
+            }
+            for each, value, stored in list_params(uow)
+        ]
+    listing(("name", "value", "unit", "default", "title"), rows, json_wanted=json_wanted, empty="")
+
+
+@param.command("set")
+@click.argument("name")
+@click.argument("value")
+@refuses_clearly
+def param_set(name: str, value: str) -> None:
+    """Set a parameter; it holds at once."""
+    with unit_of_work() as uow:
+        stored = set_param(uow, name, value, by=OPERATOR)
+    console.print(f"{name} = {stored}", markup=False)
+
+
+@click.group()
+def trunk() -> None:
+    """Trunks (线路): the ways out to the telephone network and in from it."""
+
+
+@trunk.command("list")
+@json_option
+@refuses_clearly
+def trunk_list(json_wanted: bool) -> None:
+    """Every trunk, and who is registered or reachable."""
+    with reading() as uow:
+        rows: list[dict[str, object]] = [
+            {
+                "name": each.name,
+                "kind": each.kind.value,
+                "host": each.host,
+                "port": each.port,
+                "number": each.number,
+                "prefix": each.prefix,
+                "t38": each.t38,
+                "channels": len(each.ports),
+                "busy": sum(port.claimed_by is not None for port in each.ports),
+            }
+            for each in list_trunks(uow)
+        ]
+    contacts = registrations(settings())
+    for row in rows:
+        row["registered"] = contacts.get(str(row["name"]), "no")
+    listing(
+        ("name", "kind", "host", "port", "number", "prefix", "t38", "channels", "busy", "registered"),
+        rows,
+        json_wanted=json_wanted,
+        empty="There is no trunk; `netfax trunk add` makes one.",
+    )
+
+
+@trunk.command("add")
+@click.option("--kind", type=click.Choice([each.value for each in TrunkKind]), required=True)
+@click.option("--name", required=True, help="Small letters, digits and -.")
+@click.option("--host", default="", help="SIP: the provider's name or address.")
+@click.option("--port", default=5060, type=click.IntRange(1, 65535), help="SIP: the provider's port.")
+@click.option("--username", default="", help="SIP: the name to register and authenticate with, where asked.")
+@click.option("--secret", default="", help="The password; an IAX2 soft modem registers with it.")
+@click.option("--number", default="", help="IAX2: the number that the soft modem answers.")
+@click.option("--prefix", default="", help="Serve only numbers that begin so (country code first, as in 8620).")
+@click.option("--position", default=100, type=click.IntRange(0), help="Lower is tried first.")
+@click.option("--channels", default=None, type=int, help="How many calls at once (SIP 30, IAX2 1).")
+@click.option("--t38/--no-t38", default=True, help="SIP: whether the provider speaks T.38.")
+@refuses_clearly
+def trunk_add(
+    kind: str,
+    name: str,
+    host: str,
+    port: int,
+    username: str,
+    secret: str,
+    number: str,
+    prefix: str,
+    position: int,
+    channels: int | None,
+    t38: bool,
+) -> None:
+    """Add a trunk to the running system."""
+    soft_modem = kind == TrunkKind.IAX2.value
+    if prefix and not (prefix.isascii() and prefix.isdecimal() and len(prefix) <= 15):
+        raise BadTrunk(
+            reason_en="--prefix takes up to 15 digits, the country code first",
+            reason_zh="--prefix 最多 15 位数字，以国家代码开头",
+        )
+    with unit_of_work() as uow:
+        identity = read_number(number, system_home(uow)).identity if number else ""
+        row = Trunk(
+            name=name,
+            gateway=settings().gateway,
+            kind=TrunkKind(kind),
+            host=host,
+            port=0 if soft_modem else port,
+            t38=t38 and not soft_modem,
+            username=username,
+            secret=secret,
+            number=identity,
+            prefix=prefix,
+            position=position,
+        )
+        add_trunk(uow, row, channels=channels if channels is not None else 1 if soft_modem else 30)
+    console.print(apply_gateway(settings()), markup=False)
+
+
+@click.group()
+def user() -> None:
+    """Users (用户)."""
+
+
+@user.command("list")
+@json_option
+@refuses_clearly
+def user_list(json_wanted: bool) -> None:
+    """Every user with his fax numbers."""
+    with reading() as uow:
+        numbers: dict[int, list[str]] = {}
+        for owned in uow.session.query(OwnedNumber).order_by(OwnedNumber.main.desc(), OwnedNumber.identity):
+            numbers.setdefault(owned.user_id, []).append(owned.identity)
+        rows: list[dict[str, object]] = [
+            {"login": each.login, "role": each.role.value, "numbers": ", ".join(numbers.get(each.id, []))}
+            for each in list_users(uow)
+        ]
+    listing(("login", "role", "numbers"), rows, json_wanted=json_wanted, empty="There is no user.")
+
+
+@click.group()
+def number() -> None:
+    """Fax numbers (传真号码)."""
+
+
+@number.command("give")
+@click.argument("fax_number")
+@click.argument("login")
+@refuses_clearly
+def number_give(fax_number: str, login: str) -> None:
+    """Make a user the owner of a number of his domain."""
+    with unit_of_work() as uow:
+        identity = read_number(fax_number, system_home(uow)).identity
+        give_number(uow, find_user(uow, login), identity)
+    console.print(f"{identity} → {login}", markup=False)
+
+
+@number.command("list")
+@json_option
+@refuses_clearly
+def number_list(json_wanted: bool) -> None:
+    """Every owned number and its owner."""
+    with reading() as uow:
+        rows: list[dict[str, object]] = [
+            {"number": owned.identity, "owner": owned.user.login, "since": owned.since}
+            for owned in uow.session.query(OwnedNumber).order_by(OwnedNumber.identity)
+        ]
+    listing(("number", "owner", "since"), rows, json_wanted=json_wanted, empty="No number has an owner.")

@@ -1,0 +1,210 @@
+"""`netfax send | queue | inbox | sent | cancel | save`."""
+
+from pathlib import Path
+
+import click
+
+from cli.output import as_json, console, language, listing, refuses_clearly
+from netfax.db import UnitOfWork, reading, unit_of_work
+from netfax.documents.preview import to_pdf
+from netfax.faxes import listing as lists
+from netfax.faxes import live
+from netfax.faxes.cancel import cancel as cancel_fax
+from netfax.faxes.models import Direction, MailboxItem, Priority, Reception
+from netfax.faxes.results import CAUSES
+from netfax.faxes.states import STATE_INFO
+from netfax.faxes.submit import FaxRequest, Upload, submit_fax
+from netfax.org.service import find_user
+from netfax.org.viewer import Viewer
+from netfax.storage.service import path_of
+
+json_option = click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
+user_option = click.option("--user", "login", required=True, help="Whose, as he signs in: name or name@domain.")
+page_option = click.option("--page", default=1, type=click.IntRange(1), help="Which page of the list.")
+
+PAGE_SIZE = 50
+
+
+def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
+    return Viewer.of(find_user(uow, login))
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to", "numbers", required=True, help="Fax numbers, parted by commas; an extension after E.")
+@user_option
+@click.option("--recipient", default="", help="The recipient's name.")
+@click.option("--title", default="", help="The fax's title.")
+@click.option("--priority", type=click.Choice([each.value for each in Priority]), default=Priority.MEDIUM.value)
+@json_option
+@refuses_clearly
+def send(
+    files: tuple[Path, ...], numbers: str, login: str, recipient: str, title: str, priority: str, json_wanted: bool
+) -> None:
+    """Send FILES as one fax to one or more numbers."""
+    with reading() as uow:
+        viewer = viewer_of(uow, login)
+    request = FaxRequest(
+        numbers=numbers,
+        uploads=[Upload(name=file.name, path=file) for file in files],
+        recipient_name=recipient,
+        title=title,
+        priority=Priority(priority),
+    )
+    accepted = submit_fax(viewer, request)
+    if json_wanted:
+        as_json(accepted)
+    else:
+        console.print(f"Accepted: {len(accepted)} fax(es). `netfax queue --user {login}` follows them.", markup=False)
+        for uuid in accepted:
+            console.print(uuid, markup=False)
+
+
+@click.command()
+@user_option
+@page_option
+@json_option
+@refuses_clearly
+def queue(login: str, page: int, json_wanted: bool) -> None:
+    """What waits or is on the line now (发送队列), with live progress."""
+    with reading() as uow:
+        items = lists.send_queue(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
+        rows = [outgoing_row(item) for item in items]
+    columns = ("number", "to", "title", "state", "tries", "pages", "progress", "submitted_at")
+    listing(
+        columns, rows, json_wanted=json_wanted, empty="The queue is empty; `netfax send FILE --to NUMBER` fills it."
+    )
+
+
+@click.command()
+@user_option
+@page_option
+@json_option
+@refuses_clearly
+def sent(login: str, page: int, json_wanted: bool) -> None:
+    """Faxes that have ended (已发传真)."""
+    with reading() as uow:
+        items = lists.sent_list(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
+        rows = [outgoing_row(item) for item in items]
+    columns = (
+        "number",
+        "to",
+        "title",
+        "state",
+        "cause",
+        "tries",
+        "pages_confirmed",
+        "pages",
+        "rate",
+        "mode",
+        "ended_at",
+    )
+    listing(columns, rows, json_wanted=json_wanted, empty="No fax has ended yet; `netfax queue` shows what waits.")
+
+
+@click.command()
+@user_option
+@page_option
+@json_option
+@refuses_clearly
+def inbox(login: str, page: int, json_wanted: bool) -> None:
+    """Received faxes of a user (收件箱)."""
+    with reading() as uow:
+        items = lists.mailbox(uow, viewer_of(uow, login), Direction.IN, page=page, size=PAGE_SIZE).rows
+        rows = [incoming_row(item) for item in items]
+    columns = ("number", "caller", "station_id", "called", "received_at", "pages", "bytes", "state")
+    listing(columns, rows, json_wanted=json_wanted, empty="The inbox is empty; callers fax to this user's number.")
+
+
+@click.command()
+@click.argument("uuid")
+@user_option
+@refuses_clearly
+def cancel(uuid: str, login: str) -> None:
+    """Take a fax back: what waits is cancelled, what is on the line is hung up."""
+    with unit_of_work() as uow:
+        state = cancel_fax(uow, viewer_of(uow, login), uuid)
+    console.print(STATE_INFO[state].text(language()), markup=False)
+
+
+@click.command()
+@click.argument("uuid")
+@user_option
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .pdf or .tif file.")
+@refuses_clearly
+def save(uuid: str, login: str, out: Path) -> None:
+    """Save the pages of a fax as PDF or TIFF, by the end of the file's name."""
+    with reading() as uow:
+        blob = lists.image_of(lists.get_item(uow, viewer_of(uow, login), uuid))
+    if out.suffix.lower() == ".pdf":
+        to_pdf(path_of(blob), out)
+    else:
+        out.write_bytes(path_of(blob).read_bytes())
+
+
+def outgoing_row(item: MailboxItem) -> dict[str, object]:
+    """A delivery as lists and scripts see it."""
+    delivery = item.delivery
+    if delivery is None:
+        raise ValueError("not an outgoing fax")
+    attempt = lists.open_attempt(delivery)
+    news = live.progress([attempt.id]) if attempt else {}
+    if attempt:
+        live.watch([attempt.id])
+    last = delivery.attempts[-1] if delivery.attempts else None
+    progress = _progress_words(news.get(attempt.id), attempt.first_page, delivery.pages) if attempt else ""
+    return {
+        "number": item.id,
+        "uuid": item.uuid,
+        "delivery": delivery.uuid,
+        "to": delivery.number_text,
+        "recipient": delivery.submission.recipient_name,
+        "title": delivery.submission.title,
+        "state": delivery.state.value,
+        "cause": delivery.cause.value if delivery.cause else "",
+        "cause_text": CAUSES[delivery.cause].text(language()) if delivery.cause else "",
+        "detail": delivery.cause_detail,
+        "tries": delivery.tries,
+        "pages": delivery.pages,
+        "pages_confirmed": delivery.pages_confirmed,
+        "next_try_at": delivery.next_try_at,
+        "progress": progress,
+        "rate": last.rate if last else 0,
+        "mode": last.mode if last else "",
+        "seconds": last.seconds if last else 0,
+        "station_id": last.remote_station_id if last else "",
+        "attempts": len(delivery.attempts),
+        "submitted_at": delivery.created_at,
+        "ended_at": delivery.ended_at,
+    }
+
+
+def _progress_words(progress: live.Progress | None, first_page: int, pages: int) -> str:
+    if progress is None:
+        return ""
+    page = live.page_on_the_line(progress, first_page, pages)
+    return f"page {page} of {pages}, {progress.rate} bit/s, {progress.mode}"
+
+
+def incoming_row(item: MailboxItem) -> dict[str, object]:
+    """A reception as lists and scripts see it."""
+    reception: Reception | None = item.reception
+    if reception is None:
+        raise ValueError("not an incoming fax")
+    return {
+        "number": item.id,
+        "uuid": item.uuid,
+        "reception": reception.uuid,
+        "caller": reception.caller,
+        "station_id": reception.remote_station_id,
+        "called": reception.called,
+        "state": reception.state.value,
+        "detail": reception.status_text,
+        "pages": reception.pages,
+        "bytes": reception.blob.size if reception.blob else 0,
+        "rate": reception.rate,
+        "mode": reception.mode,
+        "seconds": reception.seconds,
+        "trunk": reception.trunk_name,
+        "received_at": reception.ended_at,
+    }

@@ -1,0 +1,86 @@
+"""How commands speak: tables for people, JSON for programs, one sentence and exit code 2 for bad input."""
+
+import json
+import locale
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from netfax.errors import UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What reads a pipe wants whole lines, however long.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 400)
+
+
+def language() -> str:
+    """The terminal's language, `zh` or `en`."""
+    name = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if (locale.normalize(name) or name).startswith("zh") else "en"
+
+
+def refuses_clearly(command: Callable[P, T]) -> Callable[P, T]:
+    """A user's error becomes its sentence on standard error and exit code 2, without a traceback."""
+
+    @wraps(command)
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return command(*arguments, **options)
+        except UserError as error:
+            click.echo(error.text(language()), err=True)
+            sys.exit(2)
+
+    return wrapped
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON value; times in ISO 8601 with their zone."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_jsonable))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """Print rows under their columns, or the sentence that says what to do when there are none."""
+    if not rows:
+        console.print(empty, markup=False)
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, no_wrap=True)
+    for row in rows:
+        grid.add_row(*(_cell(value) for value in row))
+    console.print(grid)
+
+
+def listing(columns: Sequence[str], rows: Sequence[dict[str, object]], *, json_wanted: bool, empty: str) -> None:
+    """Print rows as JSON, or the named columns of them as a table."""
+    if json_wanted:
+        as_json(list(rows))
+    else:
+        table([column.replace("_", " ") for column in columns], [[row[c] for c in columns] for row in rows], empty)
+
+
+def local_time(at: datetime | None) -> str:
+    """An exact time as lists show it, in the terminal's zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def _cell(value: object) -> Any:
+    text = local_time(value) if isinstance(value, datetime) else "" if value is None else str(value)
+    # Text from outside is text, never markup.
+    return Text("".join(character if character.isprintable() else "�" for character in text))
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -1,0 +1,87 @@
+"""`netfax run`: prepare, start everything, show the main job on the first start, stay in the foreground."""
+
+import sys
+import time
+from threading import Lock
+
+from sqlalchemy import select
+
+from cli import demonstration, first_start, services
+from cli.beats import database_beats
+from cli.output import console, language
+from cli.runstate import ServiceRecord
+from cli.supervisor import Supervisor, ends_on_signal
+from dialplan.asterisk import make_root, prepare
+from dialplan.gateway import write_gateway
+from dialplan.render import network_files, write
+from netfax.db import reading
+from netfax.faxes.models import Delivery
+from netfax.migrate import migrate
+from netfax.settings import Settings, make_secrets
+
+READY_SECONDS = 90
+
+
+def run(settings: Settings, *, demo: bool) -> int:
+    """Run until Ctrl-C, SIGTERM or `netfax stop`; the exit code. Raises UserError for what the operator can mend."""
+    started = time.monotonic()
+    prepare_home(settings)
+    supervisor = Supervisor(settings, services.all_services(settings, database_beats), _Teller(language()).tell)
+    with ends_on_signal():
+        try:
+            supervisor.start()
+            if not supervisor.wait_ready(READY_SECONDS):
+                failing = ", ".join(record.name for record in supervisor.records if record.state != "up")
+                console.print(f"Not up after {READY_SECONDS} s: {failing}; see {settings.log_dir}", markup=False)
+            else:
+                console.print(f"All services are up after {time.monotonic() - started:.1f} s.", markup=False)
+                show(settings, demo=demo)
+            supervisor.run_forever()
+        except KeyboardInterrupt:
+            console.print("Stopping …", markup=False)
+        finally:
+            supervisor.stop()
+    return 0
+
+
+def prepare_home(settings: Settings) -> None:
+    """Secrets, schema, first accounts, Asterisk's root and both configurations; what is there is kept."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_secrets(settings.home)
+    migrate()
+    first_start.make_first_accounts(settings)
+    make_root(settings.asterisk, lambda line: console.print(line, markup=False))
+    write_gateway(settings)
+    prepare(settings.network_dir)
+    write(settings.network_dir, network_files(settings))
+    services.prepare(settings)
+
+
+def show(settings: Settings, *, demo: bool) -> None:
+    """The demonstration on the first start, then where the portal is and who may sign in."""
+    with reading() as uow:
+        used = uow.session.scalar(select(Delivery.id).limit(1)) is not None
+    try:
+        if demo and not used:
+            demonstration.demonstrate(settings)
+    except demonstration.DemonstrationFailed as failure:
+        console.print(failure.text(language()), markup=False)
+    console.print(f"\nPortal: http://{settings.portal_address}:{settings.port('portal')}/", markup=False)
+    for account in first_start.first_accounts(settings):
+        number = f"   fax {account.number}" if account.number else ""
+        console.print(f"   {account.login:<12} first password {account.password}{number}", markup=False)
+    console.print("Ctrl-C ends NetFax; `.venv/bin/netfax status` looks at it.", markup=False)
+    sys.stdout.flush()
+
+
+class _Teller:
+    """Prints each service once it is up, and every trouble."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._lock = Lock()
+
+    def tell(self, record: ServiceRecord) -> None:
+        if record.state in ("up", "failing"):
+            with self._lock:
+                console.print(f"  {record.state:<8} {record.name} {record.detail}".rstrip(), markup=False)
