@@ -117,6 +117,32 @@ def inbox(login: str, page: int, json_wanted: bool) -> None:
 
 
 @click.command()
+@user_option
+@json_option
+@refuses_clearly
+def receiving(login: str, json_wanted: bool) -> None:
+    """Calls that bring a fax at this moment (接收队列), with live progress."""
+    with reading() as uow:
+        calls = lists.receive_queue(uow, viewer_of(uow, login))
+    live.watch([call.id for call in calls])
+    news = live.progress([call.id for call in calls])
+    rows: list[dict[str, object]] = [
+        {
+            "caller": call.caller,
+            "called": call.called,
+            "recipient": call.user.login,
+            "trunk": call.trunk_name,
+            "since": call.started_at,
+            "page": news[call.id].page if call.id in news else 0,
+            "rate": news[call.id].rate if call.id in news else 0,
+        }
+        for call in calls
+    ]
+    columns = ("caller", "called", "recipient", "trunk", "since", "page", "rate")
+    listing(columns, rows, json_wanted=json_wanted, empty="No fax comes in at this moment.")
+
+
+@click.command()
 @click.argument("uuid")
 @user_option
 @refuses_clearly

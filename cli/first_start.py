@@ -74,16 +74,16 @@ def _demo_domain(uow: UnitOfWork) -> list[Account]:
 
 def _demo_trunks(uow: UnitOfWork, settings: Settings) -> None:
     """Both lead to the simulated network; the one without T.38 carries what the first can't."""
-    for name, host, t38, position in (
-        ("pstn", network.T38_ADDRESS, True, 100),
-        ("pstn-g711", network.G711_ADDRESS, False, 200),
+    for name, host, port, t38, position in (
+        ("pstn", network.T38_ADDRESS, "network_sip", True, 100),
+        ("pstn-g711", network.G711_ADDRESS, "network_sip_g711", False, 200),
     ):
         trunk = Trunk(
             name=name,
             gateway=settings.gateway,
             kind=TrunkKind.SIP,
             host=host,
-            port=settings.port("network_sip"),
+            port=settings.port(port),
             t38=t38,
             position=position,
         )

@@ -6,12 +6,15 @@ import time
 from ami_bridge.client import ActionRefused, AmiClient, AmiError, AmiEvent
 from netfax import telephony
 from netfax.db import reading
+from netfax.lines.models import TrunkKind
 from netfax.lines.service import list_trunks
 from netfax.queue import Job, send
 from netfax.settings import Settings
 
 APPLY_SECONDS = 15
 ASK_SECONDS = 3
+# Asterisk's words for what its OPTIONS requests found.
+SIP_STATES = {"Reachable": "reachable", "Unreachable": "unreachable", "NonQualified": "not asked yet"}
 
 
 def apply_gateway(settings: Settings) -> str:
@@ -36,6 +39,10 @@ def registrations(settings: Settings) -> dict[str, str]:
 
 
 async def _ask(settings: Settings) -> dict[str, str]:
+    with reading() as uow:
+        trunks = list_trunks(uow, settings.gateway)
+    sip_trunks = [trunk.name for trunk in trunks if trunk.kind is TrunkKind.SIP]
+
     async def ignore(_event: AmiEvent) -> None:
         return None
 
@@ -49,23 +56,28 @@ async def _ask(settings: Settings) -> dict[str, str]:
     running = asyncio.create_task(client.run())
     try:
         await client.wait_connected(ASK_SECONDS)
-        return await _sip_contacts(client) | await _iax_peers(client)
+        return await _sip_contacts(client, sip_trunks) | await _iax_peers(client)
     finally:
         await client.close()
         await running
 
 
-async def _sip_contacts(client: AmiClient) -> dict[str, str]:
+async def _sip_contacts(client: AmiClient, trunks: list[str]) -> dict[str, str]:
+    """By functions of the dialplan: the list of contacts is of a class that the bridge's user does not have."""
+    states = {}
+    for name in trunks:
+        contact = await _value(client, f"PJSIP_AOR({name},contact)")
+        if contact:
+            status = await _value(client, f"PJSIP_CONTACT({contact.partition(',')[0]},status)")
+            states[name] = SIP_STATES.get(status, status.lower() or "configured")
+    return states
+
+
+async def _value(client: AmiClient, function: str) -> str:
     try:
-        contacts = await client.list_action("PJSIPShowContacts", complete="ContactListComplete")
+        return (await client.action("Getvar", {"Variable": function})).get("Value")
     except ActionRefused:
-        # Asterisk refuses the list when it is empty.
-        return {}
-    return {contact.get("Endpoint") or contact["ObjectName"].partition(";")[0]: _reach(contact) for contact in contacts}
-
-
-def _reach(contact: AmiEvent) -> str:
-    return "reachable" if contact.get("Status") == "Reachable" else (contact.get("Status") or "").lower()
+        return ""
 
 
 async def _iax_peers(client: AmiClient) -> dict[str, str]:

@@ -66,6 +66,7 @@ for command in (
     fax_commands.queue,
     fax_commands.sent,
     fax_commands.inbox,
+    fax_commands.receiving,
     fax_commands.cancel,
     fax_commands.save,
     admin_commands.param,

@@ -48,7 +48,18 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     prefix = _as_postgres(folder, socket_folder)
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
     subprocess.run(
-        [*prefix, programs / "initdb", "-D", folder / "data", "-U", "netfax", "--auth=trust", "--no-sync", "-E", "UTF8"],
+        [
+            *prefix,
+            programs / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "netfax",
+            "--auth=trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        ],
         check=True,
         capture_output=True,
         cwd=socket_folder,

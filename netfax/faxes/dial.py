@@ -16,6 +16,10 @@ from netfax.org.models import OwnedNumber
 from netfax.params.service import get_int, get_text
 from netfax.storage.service import path_of
 
+# A dense page at 2,400 bit/s takes some 150 s.
+LIMIT_SECONDS = 120
+LIMIT_SECONDS_A_PAGE = 150
+
 
 @dataclass(frozen=True)
 class CallPlan:
@@ -102,8 +106,15 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
         telephony.SEND_MODE: telephony.MODE_T38 if attempt.trunk.t38 else telephony.MODE_AUDIO,
         telephony.SEND_ECM: "yes",
         telephony.SEND_MODEM: telephony.MODEMS[0],
+        telephony.CALL_LIMIT: str(_limit_seconds(attempt)),
         telephony.STATION_ID: "".join(filter(str.isdigit, station_id(sender))) if sender else "",
     }
+
+
+def _limit_seconds(attempt: Attempt) -> int:
+    """When a call is cut at last: a peer that sends no audio would hold its port for ever."""
+    pages = attempt.delivery.pages - attempt.first_page + 1
+    return LIMIT_SECONDS + LIMIT_SECONDS_A_PAGE * pages
 
 
 def _sender_number(uow: UnitOfWork, delivery: Delivery) -> str:

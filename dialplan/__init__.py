@@ -1,0 +1,1 @@
+"""Asterisk's configuration as templates, their renderer, and the simulated telephone network."""

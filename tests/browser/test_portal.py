@@ -1,0 +1,167 @@
+"""The portal in a real browser, on the running system: a fax out, a fax in, and what stands in nobody's way."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import barriers, send, sign_in, speak
+from tests.browser.conftest import NARROW, WIDE, NewPage
+
+# A call takes 25 to 30 s, and another may be before it.
+A_CALL = 150_000
+LISTS = ("/inbox", "/queue", "/sent", "/send")
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """A PDF of two pages."""
+    sheets = []
+    for number in (1, 2):
+        sheet = Image.new("L", (1240, 1754), 255)
+        ImageDraw.Draw(sheet).text((150, 150), f"NetFax, page {number}", fill=0, font_size=60)
+        sheets.append(sheet)
+    path = tmp_path / "letter.pdf"
+    sheets[0].save(path, save_all=True, append_images=sheets[1:])
+    return path
+
+
+def as_demo_user(system: Any, new_page: NewPage, **options: Any) -> Page:
+    page = new_page(**options)
+    sign_in(page, system.demo_user, system.users[system.demo_user])
+    return page
+
+
+def sheet_is_loaded(page: Page) -> bool:
+    loaded: bool = page.locator("[data-sheet]").evaluate("image => image.complete && image.naturalWidth > 0")
+    return loaded
+
+
+@pytest.mark.timeout(300)
+def test_pdf_is_sent_watched_to_its_end_and_read_in_the_viewer(
+    system: Any, new_page: NewPage, letter: Path
+) -> None:  # R3.1, R5.1, R5.4
+    page = as_demo_user(system, new_page)
+    speak(page, "en")
+    send(page, system.fax_machine, [letter], title="Seen in the browser")
+    page.wait_for_url("**/queue")
+    expect(page.locator(".alert-success")).to_contain_text("1 fax accepted.")
+    row = page.locator("tr", has_text="Seen in the browser").first
+    row_id = row.get_attribute("id")
+    expect(row.locator(".state")).to_have_attribute("data-state", "sent", timeout=A_CALL)
+    # It is the same row that changed, in place.
+    assert row.get_attribute("id") == row_id
+
+    row.locator(".row-link").click()
+    expect(page.locator("[data-page-now]")).to_have_text("1")
+    page.wait_for_function("document.querySelector('[data-sheet]').naturalWidth > 0")
+    page.keyboard.press("n")
+    expect(page.locator("[data-page-now]")).to_have_text("2")
+    assert page.url.endswith("?page=2")
+    page.keyboard.press("n")
+    expect(page.locator("[data-page-now]")).to_have_text("2")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("[data-page-now]")).to_have_text("1")
+    page.wait_for_function("document.querySelector('[data-sheet]').complete")
+    assert sheet_is_loaded(page)
+    with page.expect_download() as saved:
+        page.click('a[href$="fax.pdf"]')
+    assert saved.value.path().read_bytes().startswith(b"%PDF-")
+
+    page.click('.viewer-bar a[href$="/details"]')
+    expect(page.locator(".timeline")).to_contain_text("Every page was confirmed.")
+    expect(page.locator(".timeline")).to_contain_text("2 of 2 pages confirmed")
+    assert barriers(page) == []
+
+
+@pytest.mark.timeout(300)
+def test_received_fax_is_in_an_inbox_and_is_read_page_by_page(system: Any, new_page: NewPage) -> None:  # R4.1
+    for login, password in system.users.items():
+        page = new_page()
+        sign_in(page, login, password)
+        if page.locator(".row-link").count():
+            break
+    expect(page.locator("tbody .state").first).to_have_attribute("data-state", "received")
+    page.locator(".row-link").first.click()
+    page.wait_for_function("document.querySelector('[data-sheet]').naturalWidth > 0")
+    assert barriers(page) == []
+
+
+def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
+    system: Any, new_page: NewPage, letter: Path
+) -> None:
+    page = as_demo_user(system, new_page)
+    speak(page, "en")
+    send(page, "772100x", [letter], title="Kept")
+    expect(page.locator("#problems-numbers")).to_contain_text("is not a fax number")
+    expect(page.locator("#title")).to_have_value("Kept")
+    expect(page.locator("[data-files]")).to_contain_text("letter.pdf")
+    assert page.locator("#attachments").evaluate("input => input.files.length") == 1
+    expect(page.locator(".form-acts button")).to_be_enabled()
+    assert barriers(page) == []
+
+
+def test_sending_and_reading_work_without_scripts(system: Any, new_page: NewPage, letter: Path) -> None:
+    page = as_demo_user(system, new_page, java_script_enabled=False)
+    send(page, "", [letter])
+    # The browser itself asks for the number.
+    assert page.url.endswith("/send")
+    send(page, "772100x", [letter])
+    assert page.locator("#problems-numbers .problem").count() == 1
+    assert page.locator(".problem").count() == 2
+    page.goto("/sent")
+    if page.locator(".row-link").count():
+        page.locator(".row-link").first.click()
+        assert page.locator("[data-sheet]").count() == 1
+
+
+def test_page_says_when_contact_is_lost_and_when_it_is_back(system: Any, new_page: NewPage) -> None:
+    page = as_demo_user(system, new_page)
+    page.goto("/queue")
+    lost = page.locator("#contact-lost")
+    expect(lost).to_be_hidden()
+    page.route("**/queue/rows*", lambda route: route.abort())
+    expect(lost).to_be_visible(timeout=15_000)
+    page.unroute("**/queue/rows*")
+    expect(lost).to_be_hidden(timeout=15_000)
+
+
+def test_theme_follows_the_system_until_it_is_chosen(system: Any, new_page: NewPage) -> None:
+    page = as_demo_user(system, new_page, color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.click(".menu summary")
+    page.click("[data-theme-toggle]")
+    page.goto("/queue")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_nothing_stands_in_anybodys_way(
+    system: Any, new_page: NewPage, language: str, scheme: str, viewport: dict[str, int]
+) -> None:
+    """axe finds nothing on any page, in both languages and themes, and nothing is wider than the screen."""
+    page = new_page(viewport=viewport, color_scheme=scheme)
+    page.goto(f"/signin?lang={language}")
+    assert barriers(page) == []
+    sign_in(page, system.demo_user, system.users[system.demo_user])
+    speak(page, language)
+    for address in LISTS:
+        page.goto(address)
+        assert barriers(page) == [], address
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+    page.click(".menu summary")
+    assert barriers(page) == []
+
+
+def test_first_view_is_light(system: Any, new_page: NewPage) -> None:
+    """Everything that the first page needs is 250 KB at most, as it comes over the wire."""
+    page = new_page()
+    sizes: list[int] = []
+    page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    page.goto("/signin", wait_until="networkidle")
+    assert len(sizes) >= 4
+    assert sum(sizes) <= 250 * 1024

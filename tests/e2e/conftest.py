@@ -1,0 +1,1 @@
+from tests.system_plugin import *  # noqa: F403

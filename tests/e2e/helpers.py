@@ -1,0 +1,41 @@
+"""Steps that several of the real-fax tests take."""
+
+from pathlib import Path
+from typing import Any
+
+from dialplan import network_phone
+from dialplan.network_phone import ReceivedFax, SentFax
+from tests.pages import assert_same_pages
+from tests.system import System, eventually
+
+ALICE, BOB = "alice@demo", "bob@demo"
+NUMBERS = {ALICE: "7804001", BOB: "7804002"}
+
+
+def far_end_received(system: System, called: str, user: str) -> ReceivedFax:
+    """The last fax that a subscriber of the network has received from a user."""
+    found = eventually(
+        lambda: network_phone.received(system.settings, called, NUMBERS[user]), 20, f"{called} has received nothing"
+    )
+    return found[-1]
+
+
+def assert_arrived(system: System, user: str, row: dict[str, Any], called: str, folder: Path) -> ReceivedFax:
+    """The far end has every pixel of every page of a delivery."""
+    ours = folder / f"{row['number']}.tif"
+    system.cli("save", row["uuid"], "--user", user, "--out", ours)
+    fax = far_end_received(system, called, user)
+    assert_same_pages(ours, fax.tiff)
+    return fax
+
+
+def call_in(
+    system: System, tiff: Path, to: str, caller: str, *, t38: bool = True, station_id: bytes | str = "+86 736 7721003"
+) -> str:
+    """The network's machine calls us; the call's id."""
+    return network_phone.send_fax(system.settings, tiff, to, caller, station_id, t38=t38)
+
+
+def call_ended(system: System, call_id: str) -> SentFax:
+    """What came of it, as the network saw it."""
+    return network_phone.wait(system.settings, call_id)

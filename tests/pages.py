@@ -1,0 +1,54 @@
+"""Pages made for tests, and pages compared."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+WIDTH, HEIGHT = 1728, 2292
+
+
+def draw_page(text: str, *, lines: int = 3, dense: int = 0) -> Image.Image:
+    """A sparse page with a text of its own, so that no two tests' pages are the same.
+
+    `dense` rows of noise make the page longer on the line: some 200 bytes a row.
+    """
+    page = Image.new("1", (WIDTH, HEIGHT), 1)
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size=60)
+    for line in range(lines):
+        draw.text((120, 150 + line * 200), f"{text} {line + 1}", font=font, fill=0)
+    draw.rectangle((100, 100, WIDTH - 100, HEIGHT - 100), outline=0, width=3)
+    if dense:
+        noise = np.random.default_rng(len(text)).random((dense, WIDTH)) < 0.5
+        page.paste(Image.fromarray(noise), (0, HEIGHT - 200 - dense))
+    return page
+
+
+def save_tiff(path: Path, pages: list[Image.Image]) -> Path:
+    """A fax TIFF: Group 4, 204×196."""
+    pages[0].save(path, compression="group4", dpi=(204, 196), save_all=True, append_images=pages[1:], tiffinfo={262: 0})
+    return path
+
+
+def make_tiff(path: Path, text: str, pages: int = 1, *, dense: int = 0) -> Path:
+    return save_tiff(path, [draw_page(f"{text} page {number}", dense=dense) for number in range(1, pages + 1)])
+
+
+def read_pages(path: Path) -> list[np.ndarray]:
+    """Every page's pixels, True for black, whatever the TIFF's coding and polarity."""
+    pages = []
+    with Image.open(path) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            pages.append(~np.asarray(image.convert("1"), dtype=bool))
+    return pages
+
+
+def assert_same_pages(sent: Path, received: Path) -> None:
+    """Pixel for pixel."""
+    ours, theirs = read_pages(sent), read_pages(received)
+    assert len(ours) == len(theirs)
+    for number, (one, other) in enumerate(zip(ours, theirs, strict=True), start=1):
+        assert one.shape == other.shape, f"page {number}: {one.shape} sent, {other.shape} received"
+        assert np.array_equal(one, other), f"page {number}: {np.count_nonzero(one != other)} pixels differ"

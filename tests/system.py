@@ -1,0 +1,247 @@
+"""A whole NetFax for tests: `netfax run` on a home and a block of ports of its own, and a hand on all its sides."""
+
+import fcntl
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from netfax.settings import CHECKOUT, Settings
+
+T = TypeVar("T")
+
+NETFAX = Path(sys.executable).with_name("netfax")
+START_SECONDS = 90
+FAX_SECONDS = 150
+
+
+@dataclass
+class System:
+    """A running installation; commands and readers go to it and to nothing else."""
+
+    home: Path
+    port_base: int
+    extra_environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("NETFAX_")}
+        return {
+            **clean,
+            "NETFAX_HOME": str(self.home),
+            "NETFAX_PORT_BASE": str(self.port_base),
+            "NETFAX_ASTERISK_ROOT": os.environ.get("NETFAX_ASTERISK_ROOT", str(CHECKOUT / ".netfax/asterisk-root")),
+            "LANG": "C.UTF-8",
+            **self.extra_environment,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home, port_base=self.port_base)
+
+    @property
+    def portal_url(self) -> str:
+        return f"http://127.0.0.1:{self.port_base}"
+
+    @cached_property
+    def users(self) -> dict[str, str]:
+        """First passwords by login."""
+        accounts = json.loads((self.home / "first-accounts.json").read_text())
+        return {account["login"]: account["password"] for account in accounts}
+
+    demo_user = "alice@demo"
+    fax_machine = "7721001"
+
+    # --- Commands ---
+
+    def cli(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`netfax …` on this installation."""
+        done = subprocess.run(
+            [NETFAX, *(str(argument) for argument in arguments)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"netfax {arguments} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done
+
+    def json(self, *arguments: object) -> Any:
+        """What a command prints with --json."""
+        return json.loads(self.cli(*arguments, "--json").stdout)
+
+    def send(self, user: str, to: str, *files: Path) -> list[str]:
+        """Submit a fax; the public ids of its deliveries."""
+        accepted: list[str] = self.json("send", *files, "--to", to, "--user", user)
+        return accepted
+
+    def delivery(self, user: str, uuid: str) -> dict[str, Any] | None:
+        """A delivery among the ended and the waiting ones of a user."""
+        for place in ("sent", "queue"):
+            for row in self.json(place, "--user", user):
+                if row["delivery"] == uuid:
+                    return dict(row)
+        return None
+
+    def ended(self, user: str, uuid: str, seconds: float = FAX_SECONDS) -> dict[str, Any]:
+        """Wait until a delivery has ended."""
+
+        def look() -> dict[str, Any] | None:
+            row = self.delivery(user, uuid)
+            return row if row and row["ended_at"] else None
+
+        return eventually(look, seconds, f"delivery {uuid} has not ended", lambda: self.delivery(user, uuid))
+
+    def reaches(self, user: str, uuid: str, state: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait until a delivery is in a state."""
+
+        def look() -> dict[str, Any] | None:
+            row = self.delivery(user, uuid)
+            return row if row and row["state"] == state else None
+
+        return eventually(look, seconds, f"delivery {uuid} is not {state}", lambda: self.delivery(user, uuid))
+
+    def inbox_from(self, user: str, caller: str, seconds: float = FAX_SECONDS) -> dict[str, Any]:
+        """Wait for a fax from a caller (an identity) in a user's inbox."""
+
+        def look() -> dict[str, Any] | None:
+            return next((row for row in self.json("inbox", "--user", user) if row["caller"] == caller), None)
+
+        return eventually(look, seconds, f"no fax from {caller} in {user}'s inbox")
+
+    # --- Processes ---
+
+    def service(self, name: str) -> dict[str, Any]:
+        done = self.cli("status", "--json", check=False)
+        return next(dict(each) for each in json.loads(done.stdout)["services"] if each["name"] == name)
+
+    def kill(self, name: str, number: signal.Signals) -> int:
+        """Send a signal to the leader of a service; its pid."""
+        pid = int(self.service(name)["pid"])
+        os.kill(pid, number)
+        return pid
+
+    def start(self, *options: str) -> None:
+        """Start it and wait until every service is up."""
+        log = self.home.with_suffix(".log")
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", NETFAX, "run", "--no-demo", *options],
+            env=self.environment,
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+        def up() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                raise AssertionError(f"netfax run has ended: {log.read_text()}")
+            return self.cli("status", check=False).returncode == 0
+
+        eventually(up, START_SECONDS, "not up", lambda: log.read_text() + self.cli("status", check=False).stdout)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+
+def eventually(
+    look: Callable[[], T | None], seconds: float, otherwise: str, facts: Callable[[], object] = lambda: ""
+) -> T:
+    """The first true value of `look` within the time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{otherwise} after {seconds} s: {facts()}")
+        time.sleep(0.5)
+
+
+@contextmanager
+def running_system(folder: Path, *, params: Mapping[str, str], **environment: str) -> Iterator[System]:
+    """A fresh installation that runs until the end of the block."""
+    with free_port_base() as base:
+        system = System(folder / "home", base, environment)
+        try:
+            system.start()
+            for name, value in params.items():
+                system.cli("param", "set", name, value)
+            yield system
+        finally:
+            system.stop()
+
+
+@contextmanager
+def free_port_base() -> Iterator[int]:
+    """A block of 1,000 ports that nobody uses and that no other test takes meanwhile."""
+    bases = list(range(26000, 60000, 1000))
+    random.shuffle(bases)
+    for base in bases:
+        path = Path(f"/tmp/netfax-ports-{base}.lock")  # noqa: S108
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if all(_is_free(base + offset) for offset in range(12)):
+                try:
+                    yield base
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+    raise AssertionError("no free block of ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+# --- The one system that the tests of a session share: the controller starts it, every worker finds it ---
+
+SHARED = "NETFAX_TEST_SYSTEM"
+# No retry: a call that fails ends its fax; a short ring, because somebody must wait for it.
+SHARED_PARAMS = {"retry_count": "0", "ring_time": "15"}
+
+
+class SharedSystem:
+    """A pytest plugin's hooks for the controller of a session."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running = running_system(folder, params=SHARED_PARAMS)
+
+    def start(self) -> None:
+        system = self._running.__enter__()
+        os.environ[SHARED] = json.dumps([str(system.home), system.port_base])
+
+    def stop(self) -> None:
+        self._running.__exit__(None, None, None)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def shared_system() -> System:
+    """The system that the controller of this session has started."""
+    home, base = json.loads(os.environ[SHARED])
+    return System(Path(home), base)
+
+
+def log_tail(system: System, services: Sequence[str] = ("agi", "bridge", "dispatcher")) -> str:
+    """The ends of some logs, for the message of a failed test."""
+    return "\n".join(f"== {name}\n{(system.home / 'log' / f'{name}.log').read_text()[-3000:]}" for name in services)
