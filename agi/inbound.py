@@ -40,7 +40,7 @@ def on_inbound_start(session: AgiSession) -> None:
 
 
 def on_inbound_done(session: AgiSession) -> None:
-    """AGI `inbound_done RECEPTION`: journal and spool file lie on disk already, so that a failure here loses nothing."""
+    """AGI `inbound_done RECEPTION`: journal and pages lie on disk already, so that a failure here loses nothing."""
     (reception_id,) = session.arguments
     record_inbound(reception_id)
 

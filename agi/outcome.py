@@ -1,6 +1,7 @@
 """An outbound call has ended: its journal says how."""
 
 import re
+from dataclasses import asdict
 
 import structlog
 
@@ -44,9 +45,10 @@ def record_outcome(attempt_id: str) -> None:
         mode=values.get("mode", ""),
         remote_station_id=values.get("station", ""),
         seconds=number(values, "seconds"),
+        resolution=values.get("resolution", ""),
     )
     with unit_of_work() as uow:
         fresh = finish_attempt(uow, attempt_id, outcome, actor=ACTOR)
-    log.info("outbound.ended", attempt=attempt_id, fresh=fresh, status=outcome.fax_status, text=outcome.status_text)
+    log.info("outbound.ended", attempt=attempt_id, fresh=fresh, **asdict(outcome))
     (gateway / SPOOL_OUT / f"{attempt_id}.tif").unlink(missing_ok=True)
     journal.unlink(missing_ok=True)

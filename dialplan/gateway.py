@@ -9,7 +9,7 @@ from netfax.settings import Settings
 
 
 def write_gateway(settings: Settings) -> list[str]:
-    """Render the gateway's files from its trunks and write those that changed; their names. Asterisk must then reload."""
+    """Render the gateway's files from its trunks and write those that changed; returns their names."""
     with reading() as uow:
         trunks = [trunk_config(trunk) for trunk in list_trunks(uow, settings.gateway) if trunk.enabled]
     prepare(settings.gateway_dir)

@@ -141,7 +141,8 @@ FAX_TEXTS: dict[str, Cause] = {
     "Far end is not able to transmit": Cause.NOT_COMPATIBLE,
     "TIFF/F file cannot be opened": Cause.OUR_FAULT,
     "Bad TIFF/F header - incorrect values in fields": Cause.OUR_FAULT,
-    "T38_NEG_ERROR": Cause.LINE_TROUBLE,
+    # A refusal of T.38 falls back to audio, so this is left for a call that ended during the negotiation.
+    "T38_NEG_ERROR": Cause.DROPPED,
     "TIMEOUT": Cause.LINE_TROUBLE,
     "HANGUP": Cause.DROPPED,
     "Channel Problems": Cause.LINE_TROUBLE,
@@ -151,6 +152,9 @@ FAX_TEXTS: dict[str, Cause] = {
     "MEMORY_ERROR": Cause.OUR_FAULT,
 }
 
+NO_RESOLUTION = ("", "0x0")
+# A fax machine that answers is heard within this time, negotiation of T.38 included.
+SILENCE_SECONDS = 20
 # Seconds of a call that carry no page: answer, negotiation, training, and the confirmation at the end.
 OVERHEAD_SECONDS = 8
 
@@ -169,6 +173,8 @@ class CallOutcome:
     mode: str = ""
     remote_station_id: str = ""
     seconds: int = 0
+    # FAXRESOLUTION; NO_RESOLUTION until the far machine has agreed on how pages are sent (T.30 phase B).
+    resolution: str = ""
     # The Asterisk that carried the call stopped during it.
     died: bool = False
 
@@ -203,7 +209,10 @@ def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
     cause = FAX_TEXTS.get(outcome.status_text) or FAX_TEXTS.get(outcome.error) or Cause.LINE_TROUBLE
     if cause is Cause.OK:
         cause = Cause.NOT_CONFIRMED
-    if cause in (Cause.DROPPED, Cause.LINE_TROUBLE) and confirmed == total - 1 and _carried(outcome, page_bytes):
+    if outcome.resolution in NO_RESOLUTION:
+        if cause is Cause.DROPPED and outcome.seconds >= SILENCE_SECONDS:
+            cause = Cause.NO_FAX
+    elif cause in (Cause.DROPPED, Cause.LINE_TROUBLE) and confirmed == total - 1 and _carried(outcome, page_bytes):
         cause = Cause.LAST_PAGE_UNKNOWN
     return Verdict(cause, confirmed)
 

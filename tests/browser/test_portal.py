@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.acts import barriers, send, sign_in, speak
 from tests.browser.conftest import NARROW, WIDE, NewPage
+from webapp.pages import SCREEN
 
 # A call takes 25 to 30 s, and another may be before it.
 A_CALL = 150_000
@@ -34,9 +35,9 @@ def as_demo_user(system: Any, new_page: NewPage, **options: Any) -> Page:
     return page
 
 
-def sheet_is_loaded(page: Page) -> bool:
-    loaded: bool = page.locator("[data-sheet]").evaluate("image => image.complete && image.naturalWidth > 0")
-    return loaded
+def expect_sheet(page: Page) -> None:
+    """The picture of the page is there."""
+    expect(page.locator("[data-sheet]")).to_have_js_property("naturalWidth", SCREEN, timeout=20_000)
 
 
 @pytest.mark.timeout(300)
@@ -56,7 +57,7 @@ def test_pdf_is_sent_watched_to_its_end_and_read_in_the_viewer(
 
     row.locator(".row-link").click()
     expect(page.locator("[data-page-now]")).to_have_text("1")
-    page.wait_for_function("document.querySelector('[data-sheet]').naturalWidth > 0")
+    expect_sheet(page)
     page.keyboard.press("n")
     expect(page.locator("[data-page-now]")).to_have_text("2")
     assert page.url.endswith("?page=2")
@@ -64,8 +65,7 @@ def test_pdf_is_sent_watched_to_its_end_and_read_in_the_viewer(
     expect(page.locator("[data-page-now]")).to_have_text("2")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("[data-page-now]")).to_have_text("1")
-    page.wait_for_function("document.querySelector('[data-sheet]').complete")
-    assert sheet_is_loaded(page)
+    expect_sheet(page)
     with page.expect_download() as saved:
         page.click('a[href$="fax.pdf"]')
     assert saved.value.path().read_bytes().startswith(b"%PDF-")
@@ -85,7 +85,7 @@ def test_received_fax_is_in_an_inbox_and_is_read_page_by_page(system: Any, new_p
             break
     expect(page.locator("tbody .state").first).to_have_attribute("data-state", "received")
     page.locator(".row-link").first.click()
-    page.wait_for_function("document.querySelector('[data-sheet]').naturalWidth > 0")
+    expect_sheet(page)
     assert barriers(page) == []
 
 
@@ -103,6 +103,22 @@ def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
     assert barriers(page) == []
 
 
+def test_double_click_sends_one_form(system: Any, new_page: NewPage, letter: Path) -> None:
+    page = as_demo_user(system, new_page)
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.goto("/send")
+    page.fill("#numbers", "772100x")
+    page.set_input_files("#attachments", letter)
+    page.dblclick(".form-acts button")
+    expect(page.locator("#problems-numbers .problem")).to_have_count(1)
+    assert len(posts) == 1
+    # And it can be sent again once the answer is there.
+    page.click(".form-acts button")
+    expect(page.locator(".form-acts button")).to_be_enabled()
+    assert len(posts) == 2
+
+
 def test_sending_and_reading_work_without_scripts(system: Any, new_page: NewPage, letter: Path) -> None:
     page = as_demo_user(system, new_page, java_script_enabled=False)
     send(page, "", [letter])
@@ -110,7 +126,8 @@ def test_sending_and_reading_work_without_scripts(system: Any, new_page: NewPage
     assert page.url.endswith("/send")
     send(page, "772100x", [letter])
     assert page.locator("#problems-numbers .problem").count() == 1
-    assert page.locator(".problem").count() == 2
+    # The number, and that the file must be chosen again.
+    assert page.locator(".problem:visible").count() == 2
     page.goto("/sent")
     if page.locator(".row-link").count():
         page.locator(".row-link").first.click()

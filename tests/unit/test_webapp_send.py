@@ -172,6 +172,12 @@ def test_unknown_priority_is_the_usual_one(portal: Portal) -> None:
         assert uow.session.query(Delivery).one().priority is Priority.MEDIUM
 
 
+def test_nul_in_a_text_is_dropped(portal: Portal) -> None:
+    portal.post("/send", fax(title="a\0b"))
+    with reading() as uow:
+        assert uow.session.query(Submission).one().title == "ab"
+
+
 def test_file_name_never_touches_the_disk(portal: Portal) -> None:
     answer = portal.post("/send", fax(attachments=[(BytesIO(TEXT), "../../../x/evil\u202e.txt")]))
     assert answer.status_code == 302
