@@ -169,6 +169,7 @@ def check_fields(fields: Sequence[tuple[str, str]]) -> None:
     if len(fields) > MAX_LINES:
         raise IllegalField(fields[MAX_LINES][0], "too many AMI fields")
     names = [name.lower() for name, _ in fields]
+    reads = ("action", "getvar") in [(name.lower(), value.lower()) for name, value in fields]
     for unique in ("action", "actionid"):
         if names.count(unique) > 1:
             raise IllegalField(unique, "repeated AMI field")
@@ -177,7 +178,7 @@ def check_fields(fields: Sequence[tuple[str, str]]) -> None:
             raise IllegalField(name)
         if name.lower() == "actionid" and not value.strip():
             raise IllegalField(name, "empty AMI field")
-        if name.lower() == "variable":
+        if name.lower() == "variable" and not reads:
             _check_variable(value)
         try:
             line = f"{name}: {value}".encode()

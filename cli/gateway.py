@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ami_bridge.client import ActionRefused, AmiClient, AmiError, AmiEvent
+from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, NotConnected
 from netfax import telephony
 from netfax.db import reading
 from netfax.lines.models import TrunkKind
@@ -34,7 +34,7 @@ def registrations(settings: Settings) -> dict[str, str]:
     """What the gateway says of each trunk: its registered address, or whether it can be reached; empty without it."""
     try:
         return asyncio.run(_ask(settings))
-    except (AmiError, TimeoutError):
+    except (NotConnected, ConnectionLost, TimeoutError):
         return {}
 
 

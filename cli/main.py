@@ -13,12 +13,14 @@ from cli.fax_commands import json_option
 from cli.output import as_json, console, language, refuses_clearly, table
 from cli.run import run as run_all
 from cli.status import MachineStatus, collect
+from netfax.log import set_up_terminal_log
 from netfax.settings import settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """NetFax: a network fax service."""
+    set_up_terminal_log()
 
 
 @main.command()

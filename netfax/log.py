@@ -32,3 +32,11 @@ def set_up_log(service: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def set_up_terminal_log() -> None:
+    """For commands: warnings and worse, on standard error; what a command prints is its answer alone."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )

@@ -4,7 +4,15 @@ import random
 
 import pytest
 
-from ami_bridge.messages import MAX_FRAME, AmiEvent, FrameError, FrameReader, parse_frame
+from ami_bridge.messages import (
+    MAX_FRAME,
+    AmiEvent,
+    FrameError,
+    FrameReader,
+    IllegalField,
+    check_fields,
+    parse_frame,
+)
 from tests.fixtures.ami.record import HERE, received
 
 CONVERSATIONS = sorted(path.stem for path in HERE.glob("*.txt"))
@@ -112,3 +120,11 @@ def test_a_message_at_the_limit_is_read_and_one_byte_more_is_not() -> None:
         read(banner + largest + b"x\r\n\r\n")
     with pytest.raises(FrameError):
         read(banner, *(b"x" * 65536 for _ in range(17)))
+
+
+def test_reading_a_function_is_no_assignment_but_line_breaks_are_refused_all_the_same() -> None:
+    check_fields([("Action", "Getvar"), ("Variable", "PJSIP_AOR(pstn,contact)")])
+    with pytest.raises(IllegalField):
+        check_fields([("Action", "Getvar"), ("Variable", "PJSIP_AOR(pstn)\r\nAction: Originate")])
+    with pytest.raises(IllegalField):
+        check_fields([("Action", "Originate"), ("Variable", "FILE(/tmp/x)=1")])

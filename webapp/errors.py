@@ -1,0 +1,52 @@
+"""Errors as pages: a clear sentence, the right status, no traceback."""
+
+from flask import Flask, render_template
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from netfax.documents.errors import PageMissing
+from netfax.errors import NotAllowed, NotFound, UserError
+from webapp.language import language
+from webapp.security import largest_upload
+from webapp.words import _
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(UserError, _user_error)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def _user_error(error: UserError) -> tuple[str, int]:
+    match error:
+        case NotFound() | PageMissing():
+            status = 404
+        case NotAllowed():
+            status = 403
+        case _:
+            status = 409
+    return _page(error.text(language()), status)
+
+
+def _stale_form(_error: HTTPException) -> tuple[str, int]:
+    return _page(_("This form is no longer valid. Go back, load the page again and repeat."), 400)
+
+
+def _http_error(error: HTTPException) -> tuple[str, int]:
+    status = error.code or 500
+    sentence = {
+        401: _("You are not signed in any more. Sign in and repeat."),
+        404: _("There is no such page."),
+        405: _("This address takes no such request."),
+        413: _("Together the files are larger than %(size)s MB. Go back and send them in parts.", size=_megabytes()),
+        429: _("Too many requests from your address. Wait a minute and try again."),
+    }.get(status, _("Something went wrong on our side. Try again; if it stays, tell the administrator."))
+    return _page(sentence, status)
+
+
+def _megabytes() -> int:
+    return largest_upload() // 1_048_576
+
+
+def _page(sentence: str, status: int) -> tuple[str, int]:
+    return render_template("error.html", sentence=sentence, status=status), status

@@ -1,0 +1,84 @@
+"""传真信箱: the inbox (R4.1), with what is being received at this moment on top (R5.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, Response, redirect, render_template, url_for
+
+from netfax.db import reading
+from netfax.faxes import live
+from netfax.faxes.listing import Page, mailbox, receive_queue, unread
+from netfax.faxes.live import Progress
+from netfax.faxes.models import Direction
+from netfax.numbers.write import display
+from webapp.identity import me, viewer
+from webapp.paging import page_number
+from webapp.rows import FaxRow, Surroundings, fax_row
+
+blueprint = Blueprint("mailbox", __name__)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """A call that brings a fax now."""
+
+    id: str
+    peer: str
+    owner: str
+    station_id: str
+    since: datetime
+    pages: int
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class Inbox:
+    page: Page[FaxRow]
+    arriving: list[Arriving]
+    unread: int
+
+
+@blueprint.get("/")
+def home() -> Response:
+    return redirect(url_for("mailbox.inbox"))  # type: ignore[return-value]
+
+
+@blueprint.get("/inbox")
+def inbox() -> str:
+    return render_template("inbox.html", inbox=_read_inbox())
+
+
+@blueprint.get("/inbox/rows")
+def inbox_rows() -> str:
+    """The part of the inbox that renews itself."""
+    return render_template("inbox_rows.html", inbox=_read_inbox())
+
+
+def _read_inbox() -> Inbox:
+    with reading() as uow:
+        around = Surroundings.read(uow, viewer())
+        found = mailbox(uow, viewer(), Direction.IN, page=page_number(), size=me().rows_per_page)
+        page = Page([fax_row(item, around) for item in found.rows], found.total, found.number, found.size)
+        arriving = [
+            Arriving(
+                reception.id,
+                display(reception.caller, around.home),
+                reception.user.login,
+                reception.remote_station_id,
+                reception.started_at,
+                reception.pages,
+                None,
+            )
+            for reception in receive_queue(uow, viewer())
+        ]
+        count = unread(uow, viewer())
+    return Inbox(page, _with_progress(arriving), count)
+
+
+def _with_progress(calls: list[Arriving]) -> list[Arriving]:
+    live.watch(call.id for call in calls)
+    known = live.progress(call.id for call in calls)
+    return [
+        Arriving(call.id, call.peer, call.owner, call.station_id, call.since, call.pages, known.get(call.id))
+        for call in calls
+    ]
