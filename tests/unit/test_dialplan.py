@@ -259,7 +259,7 @@ def fake_mmdebstrap(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) 
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-MAKES_ROOT = 'mkdir -p "$last/usr/sbin" && touch "$last/usr/sbin/asterisk"'
+MAKES_ROOT = 'cd "$(mktemp -d)" && mkdir -p usr/sbin && touch usr/sbin/asterisk && tar -cf "$last" ./usr'
 EXPIRED = (
     f"case \"$*\" in *Check-Valid-Until*) {MAKES_ROOT} ;; *) echo 'E: Release file for x is expired'; exit 25 ;; esac"
 )
@@ -287,7 +287,7 @@ def test_expired_release_is_accepted_only_after_it_was_refused_and_said(
 
 
 def test_failed_root_leaves_nothing_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_mmdebstrap(tmp_path, monkeypatch, 'mkdir -p "$last"; echo E: no network; exit 100')
+    fake_mmdebstrap(tmp_path, monkeypatch, 'touch "$last"; echo E: no network; exit 100')
     with pytest.raises(asterisk.AsteriskRootError, match="no network"):
         asterisk.make_root(tmp_path / "root", lambda line: None)
     assert not (tmp_path / "root").exists()
