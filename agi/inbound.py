@@ -9,11 +9,11 @@ import structlog
 
 from agi.session import AgiSession
 from netfax import telephony
-from netfax.db import unit_of_work
+from netfax.db import reading, unit_of_work
 from netfax.documents.tiff import count_pages
 from netfax.faxes.journal import in_path, number, read_journal
 from netfax.faxes.models import Reception
-from netfax.faxes.receive import InboundCall, InboundResult, decide, record_reception
+from netfax.faxes.receive import InboundCall, InboundResult, decide, is_recorded, record_reception
 from netfax.settings import settings
 from netfax.storage.disk import Stored, delete_blob, store_file
 
@@ -59,6 +59,16 @@ def record_inbound(reception_id: str) -> None:
     journal.unlink(missing_ok=True)
 
 
+def rescue_inbound(reception_id: str) -> None:
+    """Record a call whose journal will never be whole: its pages were confirmed to the caller and lie on disk.
+
+    The journal is left to the caller; raises as `record_inbound` does, and then all is still there.
+    """
+    spool = spool_file(_checked(reception_id))
+    _record(reception_id, {}, spool)
+    spool.unlink(missing_ok=True)
+
+
 def spool_file(reception_id: str) -> Path:
     """Where the gateway receives the pages of a call."""
     return settings().gateway_dir / telephony.SPOOL_IN / f"{reception_id}.tif"
@@ -66,6 +76,10 @@ def spool_file(reception_id: str) -> Path:
 
 def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
     """Count the pages in the file itself: SpanDSP confirms pages that it could not write."""
+    with reading() as uow:
+        # Asked before the file is stored: a sweep that finds the database gone must not leave a copy each time.
+        if is_recorded(uow, reception_id):
+            return
     pages = count_pages(spool) if spool.exists() else 0
     stored = store_file(spool) if pages else None
     with unit_of_work() as uow:

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from agi.inbound import record_inbound
+from agi.inbound import record_inbound, rescue_inbound
 from agi.outcome import record_outcome
 from netfax.faxes.journal import BrokenJournal
 from netfax.settings import settings
@@ -18,6 +19,10 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 3
 # A call's own AGI comes within moments; before that the sweep would only race with it.
 UNCLAIMED_SECONDS = 4
+# A line is written in a moment: one that is not whole after this time was cut by a crash or a full disk.
+BROKEN_SECONDS = 60
+# Such a journal is kept under this prefix for a person to look at.
+BROKEN_PREFIX = "broken-"
 
 
 def sweep_journals() -> int:
@@ -25,14 +30,32 @@ def sweep_journals() -> int:
     taken = 0
     for path in sorted((settings().gateway_dir / JOURNAL).iterdir()):
         record, call_id = _recorder(path.name)
-        if record is None or time.time() - path.stat().st_mtime < UNCLAIMED_SECONDS:
+        if record is None:
             continue
         try:
-            record(call_id)
-            taken += 1
+            age = time.time() - path.stat().st_mtime
+            if age >= UNCLAIMED_SECONDS:
+                _take(path, record, call_id, may_grow=age < BROKEN_SECONDS)
+                taken += 1
         except (BrokenJournal, OSError, SQLAlchemyError, ValueError) as error:
             log.warning("sweep.failed", file=path.name, error=str(error))
     return taken
+
+
+def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: bool) -> None:
+    """Record a journal; one that will never be whole is set aside.
+
+    Then the bridge ends an outbound call by Asterisk's own record, and an inbound call keeps the pages on disk.
+    """
+    try:
+        record(call_id)
+    except BrokenJournal as error:
+        if may_grow:
+            raise
+        if path.name.startswith(JOURNAL_IN_PREFIX):
+            rescue_inbound(call_id)
+        path.rename(path.with_name(BROKEN_PREFIX + path.name))
+        log.error("journal.broken", file=path.name, error=str(error))
 
 
 def keep_sweeping(stop: threading.Event) -> None:

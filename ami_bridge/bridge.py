@@ -6,9 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ami_bridge.client import AmiClient
+import structlog
+
+from ami_bridge.client import ActionRefused, AmiClient
 from netfax.db import UnitOfWork, unit_of_work
 from netfax.settings import Settings
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -36,6 +40,8 @@ class Bridge:
     calls: dict[str, LiveCall] = field(default_factory=dict)
     # Attempts that this process is placing at this moment.
     placing: set[str] = field(default_factory=set)
+    # Open attempts whose channel is gone, and since when that is known (monotonic seconds).
+    gone_since: dict[str, float] = field(default_factory=dict)
     # Which start of Asterisk this is; empty until it was asked.
     boot: str = ""
 
@@ -47,3 +53,13 @@ class Bridge:
                 return step(uow)
 
         return await asyncio.get_running_loop().run_in_executor(self.database, in_one_unit)
+
+    async def hang_up(self, call_id: str) -> None:
+        """End a call; nothing when Asterisk has it no more. Its journal then says what was confirmed."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return
+        try:
+            await self.client.action("Hangup", {"Channel": call.channel, "Cause": "16"})
+        except ActionRefused as refusal:
+            log.info("hang_up.refused", call=call_id, error=refusal.message)

@@ -2,8 +2,9 @@
 
 import csv
 import json
+import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netfax.telephony import CEL_FIELDS
@@ -31,26 +32,34 @@ def read_calls(path: Path, call_ids: Collection[str]) -> dict[str, CallRecord]:
     records = dict.fromkeys(call_ids, CallRecord())
     if not path.exists():
         return records
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for row in csv.reader(line.replace("\0", "") for line in file):
-            if len(row) != len(CEL_FIELDS):
-                continue
-            fields = dict(zip(CEL_FIELDS, row, strict=True))
-            call_id = fields["uniqueid"]
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        for line in file:
+            fields = _fields(line)
+            call_id = fields.get("uniqueid", "")
             if call_id in records:
                 records[call_id] = _with_event(records[call_id], fields)
     return records
+
+
+def _fields(line: str) -> dict[str, str]:
+    """The fields of one line, read alone: one that a crash cut in a quote costs no other. Nothing for a damaged one."""
+    try:
+        row = next(csv.reader([line.replace("\0", "").rstrip("\n")]), [])
+        fields = dict(zip(CEL_FIELDS, row, strict=True))
+        return fields if math.isfinite(float(fields["eventtime"])) else {}
+    except (csv.Error, ValueError):
+        return {}
 
 
 def _with_event(record: CallRecord, fields: dict[str, str]) -> CallRecord:
     at = float(fields["eventtime"])
     match fields["eventtype"]:
         case "CHAN_START":
-            return CallRecord(True, record.answered_at, record.ended_at, record.cause)
+            return replace(record, started=True)
         case "ANSWER":
-            return CallRecord(True, at, record.ended_at, record.cause)
+            return replace(record, started=True, answered_at=at)
         case "HANGUP":
-            return CallRecord(True, record.answered_at, at, _hangup_cause(fields["eventextra"]))
+            return replace(record, started=True, ended_at=at, cause=_hangup_cause(fields["eventextra"]))
     return record
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from ami_bridge import originate
 from ami_bridge.bridge import Bridge
-from ami_bridge.client import ActionRefused, AmiClient, ConnectionState
+from ami_bridge.client import AmiClient, ConnectionState
 from dialplan.gateway import write_gateway
 from netfax import telephony
 from netfax.settings import settings
@@ -36,7 +36,7 @@ def place_call(_gateway: str, attempt_id: str) -> None:
 def hang_up(_gateway: str, attempt_id: str) -> None:
     """Job HANG_UP: end the call of an attempt; its journal then says what was confirmed."""
     bridge, loop = _bridge()
-    _hand_over(_hang_up(bridge, attempt_id), loop)
+    _hand_over(bridge.hang_up(attempt_id), loop)
 
 
 def reload_gateway(_gateway: str) -> None:
@@ -54,16 +54,6 @@ def _bridge() -> tuple[Bridge, asyncio.AbstractEventLoop]:
 def _hand_over(act: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
     future = asyncio.run_coroutine_threadsafe(act, loop)
     future.add_done_callback(lambda done: done.exception() and log.error("act.failed", error=repr(done.exception())))
-
-
-async def _hang_up(bridge: Bridge, attempt_id: str) -> None:
-    call = bridge.calls.get(attempt_id)
-    if call is None:
-        return
-    try:
-        await bridge.client.action("Hangup", {"Channel": call.channel, "Cause": "16"})
-    except ActionRefused as refusal:
-        log.info("hang_up.refused", attempt=attempt_id, error=refusal.message)
 
 
 async def _reload(bridge: Bridge) -> None:

@@ -8,8 +8,11 @@ import structlog
 from ami_bridge.bridge import ACTOR, Bridge
 from ami_bridge.client import ActionRefused, ConnectionLost, IllegalField, NotConnected
 from netfax import telephony
+from netfax.db import UnitOfWork
+from netfax.documents.errors import PageMissing
+from netfax.documents.tiff import BrokenTiff
 from netfax.documents.tiffwrite import extract_pages
-from netfax.faxes.dial import CallPlan, claim_attempt, give_back_attempt, plan_call, waiting_attempts
+from netfax.faxes.dial import CallPlan, cancel_asked, claim_attempt, give_back_attempt, plan_call, waiting_attempts
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.results import CallOutcome
 from netfax.numbers.errors import NotAFaxNumber
@@ -29,10 +32,9 @@ async def place_call(bridge: Bridge, attempt_id: str) -> None:
     bridge.placing.add(attempt_id)
     try:
         plan = await _plan(bridge, attempt_id)
-        if plan is None:
+        if plan is None or not await _spool(bridge, plan):
             return
-        await asyncio.to_thread(spool_pages, bridge.settings.gateway_dir, plan)
-        if await bridge.work(lambda uow: claim_attempt(uow, attempt_id, bridge.boot)):
+        if await bridge.work(lambda uow: _claim_unless_cancelled(uow, attempt_id, bridge.boot)):
             await _originate(bridge, plan)
     finally:
         bridge.placing.discard(attempt_id)
@@ -46,6 +48,26 @@ async def _plan(bridge: Bridge, attempt_id: str) -> CallPlan | None:
         outcome = CallOutcome(answered=False, hangup_cause=INVALID_NUMBER, error=error.code)
         await bridge.work(lambda uow: finish_attempt(uow, attempt_id, outcome, actor=ACTOR))
         return None
+
+
+async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
+    """Lay the pages into the spool; where that can't be done the attempt ends by our own fault."""
+    try:
+        await asyncio.to_thread(spool_pages, bridge.settings.gateway_dir, plan)
+    except (OSError, BrokenTiff, PageMissing) as error:
+        log.error("spool.failed", attempt=plan.attempt_id, error=str(error))
+        outcome = CallOutcome(answered=False, error="FILE_ERROR")
+        await bridge.work(lambda uow: finish_attempt(uow, plan.attempt_id, outcome, actor=ACTOR))
+        return False
+    return True
+
+
+def _claim_unless_cancelled(uow: UnitOfWork, attempt_id: str, boot: str) -> bool:
+    """Claim the call; one that its sender took back while it waited here ends instead."""
+    if cancel_asked(uow, attempt_id):
+        finish_attempt(uow, attempt_id, CallOutcome(answered=False), actor=ACTOR)
+        return False
+    return claim_attempt(uow, attempt_id, boot)
 
 
 async def keep_polling(bridge: Bridge) -> None:

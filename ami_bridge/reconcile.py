@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from ami_bridge.cel import CallRecord, read_calls
 from ami_bridge.client import AmiError
 from ami_bridge.events import STATE_UP, is_ours, note_answer
 from netfax.db import UnitOfWork, now
-from netfax.faxes.dial import give_back_attempt
+from netfax.faxes.dial import cancelled_attempts, give_back_attempt
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.journal import out_path
 from netfax.faxes.models import Attempt
@@ -26,6 +27,15 @@ RECONCILE_SECONDS = 5
 SETTLE = timedelta(seconds=5)
 # CEL without an end of a channel that is gone, on the same Asterisk: waited for this long, then taken as lost.
 CEL_PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class OpenAttempt:
+    """A call that was placed and whose end nobody has recorded; `boot` is the Asterisk that it was placed on."""
+
+    id: str
+    boot: str
+    answered_at: datetime | None
 
 
 async def keep_reconciling(bridge: Bridge) -> None:
@@ -50,25 +60,28 @@ async def learn_boot(bridge: Bridge) -> None:
 
 
 async def reconcile(bridge: Bridge) -> None:
-    """End every open attempt whose channel is gone and whose end nobody has recorded."""
+    """End every open attempt whose channel is gone and whose end nobody has recorded; hang up what was taken back."""
     live = await _live_channels(bridge)
     for call_id, call in live.items():
         if call.answered:
             await note_answer(bridge, call_id, call.channel)
+    # A cancel's own job may have been lost with Redis, or have come before the channel.
+    for attempt_id in await bridge.work(lambda uow: cancelled_attempts(uow, bridge.settings.gateway)):
+        await bridge.hang_up(attempt_id)
     # Read after the channels: an attempt that is open now and had no channel then has lost it.
     open_attempts = await bridge.work(lambda uow: _open_attempts(uow, bridge.settings.gateway))
     gone = [
-        (attempt_id, boot)
-        for attempt_id, boot in open_attempts
-        if attempt_id not in live and not out_path(bridge.settings.gateway_dir / JOURNAL, attempt_id).exists()
+        each
+        for each in open_attempts
+        if each.id not in live and not out_path(bridge.settings.gateway_dir / JOURNAL, each.id).exists()
     ]
+    at = time.monotonic()
+    bridge.gone_since = {each.id: bridge.gone_since.get(each.id, at) for each in gone}
     if not gone:
         return
-    records = await asyncio.to_thread(
-        read_calls, bridge.settings.gateway_dir / CEL_CSV, [attempt_id for attempt_id, _ in gone]
-    )
-    for attempt_id, boot in gone:
-        await _settle(bridge, attempt_id, records[attempt_id], same_boot=boot == bridge.boot)
+    records = await asyncio.to_thread(read_calls, bridge.settings.gateway_dir / CEL_CSV, [each.id for each in gone])
+    for each in gone:
+        await _settle(bridge, each, records[each.id], gone_for=at - bridge.gone_since[each.id])
 
 
 async def _live_channels(bridge: Bridge) -> dict[str, LiveCall]:
@@ -85,35 +98,38 @@ async def _live_channels(bridge: Bridge) -> dict[str, LiveCall]:
     return live
 
 
-def _open_attempts(uow: UnitOfWork, gateway: str) -> list[tuple[str, str]]:
-    query = select(Attempt.id, Attempt.boot).where(
+def _open_attempts(uow: UnitOfWork, gateway: str) -> list[OpenAttempt]:
+    query = select(Attempt.id, Attempt.boot, Attempt.answered_at).where(
         Attempt.gateway == gateway, Attempt.ended_at.is_(None), Attempt.originated_at < now() - SETTLE
     )
-    return [(attempt_id, boot) for attempt_id, boot in uow.session.execute(query)]
+    return [OpenAttempt(*row) for row in uow.session.execute(query)]
 
 
-async def _settle(bridge: Bridge, attempt_id: str, record: CallRecord, *, same_boot: bool) -> None:
+async def _settle(bridge: Bridge, attempt: OpenAttempt, record: CallRecord, *, gone_for: float) -> None:
     """End, or give back, one attempt whose channel is gone."""
-    outcome = outcome_of(record, same_boot=same_boot, at=time.time())
+    same_boot = attempt.boot == bridge.boot
+    if not record.started and attempt.answered_at is not None:
+        # The event of its answer came; CEL may have met a full disk.
+        record = CallRecord(started=True, answered_at=attempt.answered_at.timestamp())
+    outcome = outcome_of(record, same_boot=same_boot, gone_for=gone_for)
     if not record.started and same_boot:
-        log.warning("reconcile.never_dialled", attempt=attempt_id)
-        await bridge.work(lambda uow: give_back_attempt(uow, attempt_id))
+        log.warning("reconcile.never_dialled", attempt=attempt.id)
+        await bridge.work(lambda uow: give_back_attempt(uow, attempt.id))
     elif outcome is not None:
-        log.warning("reconcile.ended", attempt=attempt_id, answered=outcome.answered, died=outcome.died)
-        await bridge.work(lambda uow: finish_attempt(uow, attempt_id, outcome, actor=ACTOR))
+        log.warning("reconcile.ended", attempt=attempt.id, answered=outcome.answered, died=outcome.died)
+        await bridge.work(lambda uow: finish_attempt(uow, attempt.id, outcome, actor=ACTOR))
 
 
-def outcome_of(record: CallRecord, *, same_boot: bool, at: float) -> CallOutcome | None:
+def outcome_of(record: CallRecord, *, same_boot: bool, gone_for: float) -> CallOutcome | None:
     """How a call without channel and journal ended, by CEL; None where it has not been said yet: pure.
 
     Without a record of its end the call died with its Asterisk, or its start never reached the disk: unknown.
     """
+    answered = record.answered_at is not None
     if record.ended_at is not None:
-        if record.answered_at is None:
+        if not answered:
             return CallOutcome(answered=False, hangup_cause=record.cause)
         return CallOutcome(answered=True, error="HANGUP", seconds=record.seconds, hangup_cause=record.cause)
-    if not same_boot:
-        return CallOutcome(answered=record.answered_at is not None, died=True)
-    if record.answered_at is not None and at - record.answered_at > CEL_PATIENCE_SECONDS:
-        return CallOutcome(answered=True, died=True)
+    if not same_boot or (record.started and gone_for > CEL_PATIENCE_SECONDS):
+        return CallOutcome(answered=answered, died=True)
     return None

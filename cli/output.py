@@ -4,6 +4,7 @@ import json
 import locale
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
@@ -37,15 +38,25 @@ def refuses_clearly(command: Callable[P, T]) -> Callable[P, T]:
         try:
             return command(*arguments, **options)
         except UserError as error:
-            click.echo(error.text(language()), err=True)
+            click.echo(harmless(error.text(language())), err=True)
             sys.exit(2)
 
     return wrapped
 
 
 def as_json(value: Any) -> None:
-    """Print one JSON value; times in ISO 8601 with their zone."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_jsonable))
+    """Print one JSON value; times in ISO 8601 with their zone, what could command a terminal as escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=_jsonable)
+    click.echo("".join(json.dumps(each)[1:-1] if each != "\n" and _commands(each) else each for each in text))
+
+
+def harmless(text: str) -> str:
+    """The text with U+FFFD for what could command a terminal, break its line or turn its direction."""
+    return "".join("\ufffd" if _commands(character) else character for character in text)
+
+
+def _commands(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
@@ -77,7 +88,7 @@ def local_time(at: datetime | None) -> str:
 def _cell(value: object) -> Any:
     text = local_time(value) if isinstance(value, datetime) else "" if value is None else str(value)
     # Text from outside is text, never markup.
-    return Text("".join(character if character.isprintable() else "�" for character in text))
+    return Text(harmless(text))
 
 
 def _jsonable(value: object) -> object:

@@ -67,6 +67,22 @@ def plan_call(uow: UnitOfWork, attempt_id: str) -> CallPlan | None:
     )
 
 
+def cancel_asked(uow: UnitOfWork, attempt_id: str) -> bool:
+    """Whether the sender has taken the fax back since its call was decided on."""
+    query = select(Delivery.cancel_asked_at).join(Attempt, Attempt.delivery_id == Delivery.id)
+    return uow.session.scalar(query.where(Attempt.id == attempt_id)) is not None
+
+
+def cancelled_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
+    """The open attempts of a gateway whose fax the sender has taken back."""
+    query = (
+        select(Attempt.id)
+        .join(Delivery, Delivery.id == Attempt.delivery_id)
+        .where(Attempt.gateway == gateway, Attempt.ended_at.is_(None), Delivery.cancel_asked_at.is_not(None))
+    )
+    return list(uow.session.scalars(query))
+
+
 def claim_attempt(uow: UnitOfWork, attempt_id: str, boot: str) -> bool:
     """Claim the right to place the call; True for one caller alone. The commit comes before the Originate."""
     claimed = uow.session.execute(

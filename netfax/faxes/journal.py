@@ -1,7 +1,6 @@
 """The journal that a gateway's dialplan writes: one file a call, one line, whole when it ends with its last word."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,7 +50,8 @@ def in_path(journal: Path, reception_id: str) -> Path:
 
 def _decode(value: str) -> str:
     try:
-        text = base64.b64decode(value).decode("utf-8", errors="replace")
-    except binascii.Error as error:
+        # Without `validate` a damaged value would be read as another one.
+        text = base64.b64decode(value, validate=True).decode("utf-8", errors="replace")
+    except ValueError as error:
         raise BrokenJournal(str(error)) from error
     return "".join(character if character.isprintable() else "�" for character in text).strip()

@@ -64,6 +64,12 @@ def decide(uow: UnitOfWork, call: InboundCall) -> str:
     return telephony.DECISION_ACCEPT
 
 
+def is_recorded(uow: UnitOfWork, reception_id: str) -> bool:
+    """Whether the end of an inbound call is on record."""
+    reception = uow.session.get(Reception, reception_id)
+    return reception is not None and reception.state is not ReceptionState.RECEIVING
+
+
 def record_reception(
     uow: UnitOfWork, call: InboundCall, result: InboundResult, file: Stored | None, pages: int
 ) -> Reception | None:

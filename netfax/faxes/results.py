@@ -199,13 +199,15 @@ def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
     """
     total = len(page_bytes)
     if not outcome.answered:
-        cause = Cause.CALL_LOST if outcome.died else Q850.get(outcome.hangup_cause or 0, Cause.CALL_FAILED)
-        return Verdict(cause, 0)
+        return Verdict(Cause.CALL_LOST if outcome.died else _why_unanswered(outcome), 0)
     if outcome.died:
         return Verdict(Cause.CALL_LOST, 0)
     confirmed = min(outcome.pages, total)
+    if confirmed == total:
+        # Whatever happened after the last confirmation: there is nothing left to send.
+        return Verdict(Cause.OK, confirmed)
     if outcome.fax_status == "SUCCESS":
-        return Verdict(Cause.OK if confirmed == total else Cause.NOT_CONFIRMED, confirmed)
+        return Verdict(Cause.NOT_CONFIRMED, confirmed)
     cause = FAX_TEXTS.get(outcome.status_text) or FAX_TEXTS.get(outcome.error) or Cause.LINE_TROUBLE
     if cause is Cause.OK:
         cause = Cause.NOT_CONFIRMED
@@ -215,6 +217,13 @@ def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
     elif cause in (Cause.DROPPED, Cause.LINE_TROUBLE) and confirmed == total - 1 and _carried(outcome, page_bytes):
         cause = Cause.LAST_PAGE_UNKNOWN
     return Verdict(cause, confirmed)
+
+
+def _why_unanswered(outcome: CallOutcome) -> Cause:
+    """The network's reason, or our own where the call was not even placed."""
+    if FAX_TEXTS.get(outcome.error) is Cause.OUR_FAULT:
+        return Cause.OUR_FAULT
+    return Q850.get(outcome.hangup_cause or 0, Cause.CALL_FAILED)
 
 
 def _carried(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> bool:

@@ -1,5 +1,6 @@
 """From what a user asked for to a Submission with its Deliveries: checked first, stored whole or not at all."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,17 +123,24 @@ def _record_submission(
     submission = Submission(
         tenant_id=viewer.tenant_id,
         user_id=viewer.user_id,
-        recipient_name=request.recipient_name,
-        title=request.title,
+        recipient_name=_storable(request.recipient_name),
+        title=_storable(request.title),
     )
     for position, (upload, file) in enumerate(stored, start=1):
         blob = add_blob(uow, file, tenant_id=viewer.tenant_id, media_type="application/octet-stream")
-        submission.attachments.append(Attachment(position=position, name=upload.name[-255:], blob_id=blob.id))
+        submission.attachments.append(
+            Attachment(position=position, name=_storable(upload.name[-255:]), blob_id=blob.id)
+        )
     uow.session.add(submission)
     uow.session.flush()
     deliveries = [_delivery(uow, viewer, submission, number, request.priority) for number in numbers]
     uow.enqueue(Job.CONVERT, submission.uuid)
     return [delivery.uuid for delivery in deliveries]
+
+
+def _storable(text: str) -> str:
+    """The text without what a database refuses: NUL and other controls, and bytes of a file name that are no UTF-8."""
+    return "".join("\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character for character in text)
 
 
 def shown_number(uow: UnitOfWork, viewer: Viewer, number: FaxNumber) -> str:

@@ -20,12 +20,16 @@ class NumberNotOurs(UserError):
 
 
 def find_owner(uow: UnitOfWork, identity: str) -> User | None:
-    """Who gets a fax to this number: its owner, else the operator of the range it is in, else nobody."""
+    """Who gets a fax to this number: its owner, else the operator of the range it is in, else nobody.
+
+    Who is disabled gets nothing: he can't sign in to read it.
+    """
     owned = uow.session.get(OwnedNumber, identity)
     if owned is not None and owned.user.enabled:
         return owned.user
     number_range = find_range(uow, identity)
-    return number_range.operator if number_range else None
+    operator = number_range.operator if number_range else None
+    return operator if operator is not None and operator.enabled else None
 
 
 def find_range(uow: UnitOfWork, identity: str) -> NumberRange | None:

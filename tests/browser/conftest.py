@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.system import System
+from tests.system_plugin import *  # noqa: F403
+
 CHROMIUM = "/usr/bin/chromium"
 WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 NewPage = Callable[..., Page]
@@ -21,7 +24,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def new_page(browser: Browser, system: Any) -> Iterator[NewPage]:
+def new_page(browser: Browser, system: System) -> Iterator[NewPage]:
     """Opens a page of the portal in a browser profile of its own; at the end no script has failed."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []

@@ -9,6 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.acts import barriers, send, sign_in, speak
 from tests.browser.conftest import NARROW, WIDE, NewPage
+from tests.e2e.helpers import BOB, call_ended, call_in
+from tests.pages import make_tiff
+from tests.system import System
 from webapp.pages import SCREEN
 
 # A call takes 25 to 30 s, and another may be before it.
@@ -29,7 +32,7 @@ def letter(tmp_path: Path) -> Path:
     return path
 
 
-def as_demo_user(system: Any, new_page: NewPage, **options: Any) -> Page:
+def as_demo_user(system: System, new_page: NewPage, **options: Any) -> Page:
     page = new_page(**options)
     sign_in(page, system.demo_user, system.users[system.demo_user])
     return page
@@ -42,7 +45,7 @@ def expect_sheet(page: Page) -> None:
 
 @pytest.mark.timeout(300)
 def test_pdf_is_sent_watched_to_its_end_and_read_in_the_viewer(
-    system: Any, new_page: NewPage, letter: Path
+    system: System, new_page: NewPage, letter: Path
 ) -> None:  # R3.1, R5.1, R5.4
     page = as_demo_user(system, new_page)
     speak(page, "en")
@@ -77,20 +80,26 @@ def test_pdf_is_sent_watched_to_its_end_and_read_in_the_viewer(
 
 
 @pytest.mark.timeout(300)
-def test_received_fax_is_in_an_inbox_and_is_read_page_by_page(system: Any, new_page: NewPage) -> None:  # R4.1
-    for login, password in system.users.items():
-        page = new_page()
-        sign_in(page, login, password)
-        if page.locator(".row-link").count():
-            break
-    expect(page.locator("tbody .state").first).to_have_attribute("data-state", "received")
-    page.locator(".row-link").first.click()
+def test_received_fax_is_in_an_inbox_and_is_read_page_by_page(
+    system: System, new_page: NewPage, tmp_path: Path
+) -> None:  # R4.1
+    call_id = call_in(system, make_tiff(tmp_path / "in.tif", "in", pages=2), "7804002", "07367721041")
+    assert call_ended(system, call_id).status == "SUCCESS"
+    system.inbox_from(BOB, "867367721041")
+    page = new_page()
+    sign_in(page, BOB, system.users[BOB])
+    row = page.locator("tr", has_text="7721041")
+    expect(row.locator(".state")).to_have_attribute("data-state", "received")
+    row.locator(".row-link").click()
+    expect_sheet(page)
+    page.keyboard.press("n")
+    expect(page.locator("[data-page-now]")).to_have_text("2")
     expect_sheet(page)
     assert barriers(page) == []
 
 
 def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
-    system: Any, new_page: NewPage, letter: Path
+    system: System, new_page: NewPage, letter: Path
 ) -> None:
     page = as_demo_user(system, new_page)
     speak(page, "en")
@@ -103,7 +112,7 @@ def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
     assert barriers(page) == []
 
 
-def test_double_click_sends_one_form(system: Any, new_page: NewPage, letter: Path) -> None:
+def test_double_click_sends_one_form(system: System, new_page: NewPage, letter: Path) -> None:
     page = as_demo_user(system, new_page)
     posts: list[str] = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
@@ -119,7 +128,7 @@ def test_double_click_sends_one_form(system: Any, new_page: NewPage, letter: Pat
     assert len(posts) == 2
 
 
-def test_sending_and_reading_work_without_scripts(system: Any, new_page: NewPage, letter: Path) -> None:
+def test_sending_and_reading_work_without_scripts(system: System, new_page: NewPage, letter: Path) -> None:
     page = as_demo_user(system, new_page, java_script_enabled=False)
     send(page, "", [letter])
     # The browser itself asks for the number.
@@ -134,7 +143,7 @@ def test_sending_and_reading_work_without_scripts(system: Any, new_page: NewPage
         assert page.locator("[data-sheet]").count() == 1
 
 
-def test_page_says_when_contact_is_lost_and_when_it_is_back(system: Any, new_page: NewPage) -> None:
+def test_page_says_when_contact_is_lost_and_when_it_is_back(system: System, new_page: NewPage) -> None:
     page = as_demo_user(system, new_page)
     page.goto("/queue")
     lost = page.locator("#contact-lost")
@@ -145,7 +154,7 @@ def test_page_says_when_contact_is_lost_and_when_it_is_back(system: Any, new_pag
     expect(lost).to_be_hidden(timeout=15_000)
 
 
-def test_theme_follows_the_system_until_it_is_chosen(system: Any, new_page: NewPage) -> None:
+def test_theme_follows_the_system_until_it_is_chosen(system: System, new_page: NewPage) -> None:
     page = as_demo_user(system, new_page, color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page.click(".menu summary")
@@ -158,7 +167,7 @@ def test_theme_follows_the_system_until_it_is_chosen(system: Any, new_page: NewP
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_nothing_stands_in_anybodys_way(
-    system: Any, new_page: NewPage, language: str, scheme: str, viewport: dict[str, int]
+    system: System, new_page: NewPage, language: str, scheme: str, viewport: dict[str, int]
 ) -> None:
     """axe finds nothing on any page, in both languages and themes, and nothing is wider than the screen."""
     page = new_page(viewport=viewport, color_scheme=scheme)
@@ -174,7 +183,7 @@ def test_nothing_stands_in_anybodys_way(
     assert barriers(page) == []
 
 
-def test_first_view_is_light(system: Any, new_page: NewPage) -> None:
+def test_first_view_is_light(system: System, new_page: NewPage) -> None:
     """Everything that the first page needs is 250 KB at most, as it comes over the wire."""
     page = new_page()
     sizes: list[int] = []

@@ -2,18 +2,43 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
+import pytest
 from PIL import Image
 
 from tests.browser.acts import sign_in, speak
 from tests.browser.conftest import NewPage
+from tests.pages import make_tiff
+from tests.system import System
 
 PICTURE = Path(__file__).parents[2] / "docs" / "img" / "portal.png"
 
 
-def test_picture_of_the_portal_shows_a_list(system: Any, new_page: NewPage, tmp_path: Path) -> None:
+# Number, title.
+FAXES = (
+    ("7721011", "三季度对账单"),
+    ("7722017", "会议通知"),
+    ("0736-7721012", "供货合同（第 2 稿）"),
+    ("64802994E801", "报价单 A-1107"),
+    ("7722001", "发票查询"),
+    ("7721014", "Purchase order 4711"),
+)
+
+
+def send_a_few(system: System, folder: Path) -> None:
+    """Faxes of the demo user, some of which arrive."""
+    accepted = []
+    for number, title in FAXES:
+        page = make_tiff(folder / f"{number}.tif", title, pages=1 + len(accepted) % 2)
+        accepted += system.json("send", page, "--to", number, "--user", system.demo_user, "--title", title)
+    states = {system.ended(system.demo_user, uuid)["state"] for uuid in accepted}
+    assert states == {"sent", "failed"}
+
+
+@pytest.mark.timeout(300)
+def test_picture_of_the_portal_shows_a_list(system: System, new_page: NewPage, tmp_path: Path) -> None:
     """Written to docs/img with NETFAX_SCREENSHOTS=1; every run looks at one."""
+    send_a_few(system, tmp_path)
     page = new_page(viewport={"width": 1280, "height": 720}, device_scale_factor=2)
     sign_in(page, system.demo_user, system.users[system.demo_user])
     speak(page, "zh")

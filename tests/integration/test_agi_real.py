@@ -14,26 +14,26 @@ import pytest
 
 from agi.server import AgiServer
 from agi.session import AgiSession
+from dialplan import asterisk as private
 from netfax.settings import settings
-from netfax.telephony import AGI_PING, PONG
+from netfax.telephony import AGI_PING, HOME, PONG
 from tests.fakes.asterisk_agi import FIELDS, hostile_values
 
-HOME = "/tmp/netfax"  # noqa: S108  # inside the sandbox, on its own tmpfs
 SECONDS_TO_START = 30
 
 CONFIGURATION = {
     "asterisk.conf": """
 [directories]
-astetcdir => {home}
+astetcdir => {home}/etc
 astmoddir => /usr/lib/x86_64-linux-gnu/asterisk/modules
 astvarlibdir => /var/lib/asterisk
 astdatadir => /usr/share/asterisk
-astdbdir => {home}
-astkeydir => {home}
-astagidir => {home}
-astspooldir => {home}
-astrundir => {home}
-astlogdir => {home}
+astdbdir => {home}/var
+astkeydir => {home}/var
+astagidir => {home}/var
+astspooldir => {home}/var
+astrundir => {home}/run
+astlogdir => {home}/log
 """,
     "modules.conf": """
 [modules]
@@ -194,10 +194,10 @@ def service() -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def asterisk(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
     folder = tmp_path_factory.mktemp("asterisk")
-    ami_port = free_port()
-    write_configuration(folder, ami=ami_port, agi=service.server.port)
+    home, ami_port = folder / "home", free_port()
+    write_configuration(home, ami=ami_port, agi=service.server.port)
     with (folder / "console").open("wb") as console, contextlib.ExitStack() as stack:
-        process = subprocess.Popen(sandboxed(folder), stdout=console, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(private.command(settings().asterisk, home), stdout=console, stderr=subprocess.STDOUT)
         stack.callback(process.wait)
         stack.callback(process.kill)
         ami = stack.enter_context(connect(ami_port, process, folder / "console"))
@@ -206,17 +206,13 @@ def asterisk(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-def write_configuration(folder: Path, *, ami: int, agi: int) -> None:
+def write_configuration(home: Path, *, ami: int, agi: int) -> None:
+    private.prepare(home)
+    etc = home / "etc"
+    etc.mkdir()
     for name, text in CONFIGURATION.items():
         values = {"home": HOME, "ami": ami, "agi": agi, "nobody": free_port(), "ping": AGI_PING, "pong": PONG}
-        (folder / name).write_text(text.format(**values))
-
-
-def sandboxed(folder: Path) -> list[str]:
-    """Asterisk in its private root, which it cannot write; it dies with this process."""
-    root = ["--ro-bind", str(settings().asterisk), "/", "--tmpfs", "/tmp", "--bind", str(folder), HOME]  # noqa: S108
-    box = ["bwrap", *root, "--dev", "/dev", "--proc", "/proc", "--unshare-pid", "--die-with-parent"]
-    return [*box, "asterisk", "-f", "-C", f"{HOME}/asterisk.conf"]
+        (etc / name).write_text(text.format(**values))
 
 
 def connect(port: int, process: "subprocess.Popen[bytes]", console: Path) -> socket.socket:

@@ -1,0 +1,545 @@
+"""The bridge's part in a call: placed once, followed by its own events alone, and settled when nobody listened."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Engine, update
+
+from ami_bridge import originate, reconcile
+from ami_bridge.bridge import Bridge, LiveCall
+from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, IllegalField, NoAnswer, NotConnected
+from ami_bridge.events import handle_event, is_ours
+from ami_bridge.originate import place_call
+from netfax import telephony
+from netfax.db import now, unit_of_work
+from netfax.documents.tiff import count_pages
+from netfax.documents.tiffwrite import FaxTiffWriter
+from netfax.faxes.dial import claim_attempt, waiting_attempts
+from netfax.faxes.finish import record_answer
+from netfax.faxes.models import Attempt, Delivery
+from netfax.faxes.results import Cause
+from netfax.faxes.states import DeliveryState
+from netfax.settings import settings
+from netfax.storage.disk import blob_path
+from netfax.storage.models import Blob
+from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
+
+# What differs between the databases is tested in the flow of a fax.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+BOOT = "2026-03-01 08:00:00"
+CHANNEL = "PJSIP/pstn-00000001"
+
+
+class FakeClient:
+    """An AMI client that takes every action, or fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.placed: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+        self.channels: list[AmiEvent] = []
+        self.hung_up: list[str] = []
+        self.boot = BOOT
+        # Called while Originate waits for its answer.
+        self.meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+    async def originate(self, **call: Any) -> None:
+        self.placed.append(call)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.error is not None:
+            raise self.error
+
+    async def action(self, name: str, fields: Mapping[str, str] | None = None) -> AmiEvent:
+        if name == "Hangup":
+            self.hung_up.append((fields or {})["Channel"])
+            raise ActionRefused("No such channel")
+        assert name == "CoreStatus"
+        date, time = self.boot.split()
+        return AmiEvent("Success", {"CoreStartupDate": date, "CoreStartupTime": time})
+
+    async def list_action(self, name: str, *, complete: str) -> list[AmiEvent]:
+        assert (name, complete) == ("CoreShowChannels", "CoreShowChannelsComplete")
+        return self.channels
+
+
+@pytest.fixture
+def world(database: Engine) -> World:
+    for folder in (telephony.SPOOL_OUT, telephony.JOURNAL, "cel"):
+        (settings().gateway_dir / folder).mkdir(parents=True)
+    return make_world()
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def bridge(world: World, client: FakeClient) -> Bridge:
+    return Bridge(settings=settings(), client=cast(AmiClient, client), boot=BOOT)
+
+
+def waiting_call(world: World, *, pages: int = 2) -> tuple[str, str]:
+    """A dispatched delivery with a document on disk: its uuid and its attempt's id."""
+    uuid = make_delivery(world.alice, pages=pages)
+    with unit_of_work() as uow:
+        path = blob_path(uow.session.query(Blob.key).order_by(Blob.id.desc()).limit(1).scalar())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w+b") as file:
+        writer = FaxTiffWriter(file)
+        for _ in range(pages):
+            writer.add([b"\x00\x10\x01\x00\x10\x01"], width=1728, rows=100)
+    dispatch_now()
+    return uuid, only_attempt()
+
+
+def placed_call(world: World, *, ago: int = 60, answered: bool = False, boot: str = BOOT) -> tuple[str, str]:
+    """A call that was placed some seconds ago."""
+    uuid, attempt_id = waiting_call(world)
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, attempt_id, boot)
+    with unit_of_work() as uow:
+        uow.session.execute(
+            update(Attempt).where(Attempt.id == attempt_id).values(originated_at=now() - timedelta(seconds=ago))
+        )
+        if answered:
+            record_answer(uow, attempt_id, actor="test")
+    return uuid, attempt_id
+
+
+def attempt_of(attempt_id: str) -> Attempt:
+    with unit_of_work() as uow:
+        return uow.session.get_one(Attempt, attempt_id)
+
+
+def spooled(attempt_id: str) -> Any:
+    return settings().gateway_dir / telephony.SPOOL_OUT / f"{attempt_id}.tif"
+
+
+def tell(bridge: Bridge, name: str, **fields: str) -> None:
+    asyncio.run(handle_event(bridge, AmiEvent(name, fields)))
+
+
+def journal(attempt_id: str) -> Any:
+    return settings().gateway_dir / telephony.JOURNAL / f"{telephony.JOURNAL_OUT_PREFIX}{attempt_id}"
+
+
+def write_cel(*events: tuple[str, str, str]) -> None:
+    """Lines of (event, call, extra), a second apart."""
+    lines = [
+        ",".join(f'"{field}"' for field in (kind, f"{1_795_000_000 + second}.5", call, call, CHANNEL, extra))
+        for second, (kind, call, extra) in enumerate(events)
+    ]
+    (settings().gateway_dir / telephony.CEL_CSV).write_text("".join(line + "\n" for line in lines))
+
+
+def cause(number: int) -> str:
+    return f'{{""hangupcause"":{number}}}'
+
+
+# --- Placing ---
+
+
+def test_a_call_is_originated_with_its_id_its_pages_and_its_claim_committed_before(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    uuid, attempt_id = waiting_call(world)
+    claims: list[object] = []
+
+    async def look() -> None:
+        claims.append(attempt_of(attempt_id).originated_at)
+
+    client.meanwhile = look
+    asyncio.run(place_call(bridge, attempt_id))
+    (call,) = client.placed
+    assert (call["call_id"], call["context"], call["exten"]) == (attempt_id, telephony.CONTEXT_OUT, telephony.START)
+    assert call["variables"][telephony.ATTEMPT_ID] == attempt_id
+    assert claims != [None]
+    assert attempt_of(attempt_id).boot == BOOT
+    assert count_pages(spooled(attempt_id)) == 2
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+def test_a_call_that_two_jobs_ask_for_at_once_is_placed_once(world: World, bridge: Bridge, client: FakeClient) -> None:
+    _, attempt_id = waiting_call(world)
+
+    async def both() -> None:
+        await asyncio.gather(*(place_call(bridge, attempt_id) for _ in range(5)))
+        await place_call(bridge, attempt_id)
+
+    asyncio.run(both())
+    assert len(client.placed) == 1
+    assert not bridge.placing
+
+
+def test_two_bridges_of_one_gateway_place_a_call_once(world: World, bridge: Bridge, client: FakeClient) -> None:
+    _, attempt_id = waiting_call(world)
+    other = Bridge(settings=settings(), client=cast(AmiClient, client), boot=BOOT)
+
+    async def both() -> None:
+        await asyncio.gather(place_call(bridge, attempt_id), place_call(other, attempt_id))
+
+    asyncio.run(both())
+    assert len(client.placed) == 1
+
+
+def test_only_the_pages_that_are_not_confirmed_are_spooled(world: World, bridge: Bridge) -> None:
+    _, attempt_id = waiting_call(world, pages=3)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Attempt).values(first_page=3))
+    asyncio.run(place_call(bridge, attempt_id))
+    assert count_pages(spooled(attempt_id)) == 1
+
+
+def test_without_a_connection_or_a_known_boot_nothing_is_claimed(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    _, attempt_id = waiting_call(world)
+    client.connected = False
+    asyncio.run(place_call(bridge, attempt_id))
+    client.connected, bridge.boot = True, ""
+    asyncio.run(place_call(bridge, attempt_id))
+    assert client.placed == []
+    assert attempt_of(attempt_id).originated_at is None
+
+
+def test_what_was_certainly_not_sent_is_given_back_and_placed_by_the_next(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    _, attempt_id = waiting_call(world)
+    client.error = NotConnected("gone")
+    asyncio.run(place_call(bridge, attempt_id))
+    assert attempt_of(attempt_id).originated_at is None
+    client.error = None
+    asyncio.run(place_call(bridge, attempt_id))
+    assert len(client.placed) == 2
+    assert attempt_of(attempt_id).originated_at is not None
+
+
+@pytest.mark.parametrize("error", [ConnectionLost("reset"), NoAnswer("mute")])
+def test_a_call_that_may_have_been_placed_stays_claimed_and_open(
+    world: World, bridge: Bridge, client: FakeClient, error: Exception
+) -> None:
+    uuid, attempt_id = waiting_call(world)
+    client.error = error
+    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place_call(bridge, attempt_id))
+    assert len(client.placed) == 1
+    attempt = attempt_of(attempt_id)
+    assert attempt.originated_at is not None
+    assert attempt.ended_at is None
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+@pytest.mark.parametrize("error", [ActionRefused("Extension does not exist."), IllegalField("Variable")])
+def test_a_refused_call_ends_its_attempt(world: World, bridge: Bridge, client: FakeClient, error: Exception) -> None:
+    uuid, attempt_id = waiting_call(world)
+    client.error = error
+    asyncio.run(place_call(bridge, attempt_id))
+    attempt = attempt_of(attempt_id)
+    assert attempt.ended_at is not None
+    assert attempt.status_text == str(error)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.CALL_FAILED)
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "too short"])
+def test_pages_that_cannot_be_spooled_end_the_attempt_as_our_own_fault(
+    world: World, bridge: Bridge, client: FakeClient, damage: str
+) -> None:
+    uuid, attempt_id = waiting_call(world)
+    with unit_of_work() as uow:
+        path = blob_path(uow.session.query(Blob.key).scalar())
+        if damage == "too short":
+            uow.session.execute(update(Attempt).values(first_page=9))
+    if damage == "missing":
+        path.unlink()
+    elif damage == "damaged":
+        path.write_bytes(b"no TIFF at all")
+    asyncio.run(place_call(bridge, attempt_id))
+    assert client.placed == []
+    assert attempt_of(attempt_id).ended_at is not None
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.OUR_FAULT)
+
+
+def test_a_number_that_cannot_be_dialled_from_here_ends_as_one_that_does_not_exist(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    uuid, attempt_id = waiting_call(world)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Delivery).values(identity="86736110"))
+    asyncio.run(place_call(bridge, attempt_id))
+    assert client.placed == []
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.FAILED, Cause.UNALLOCATED)
+
+
+def test_a_fax_that_was_taken_back_while_its_call_waited_is_not_dialled(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    uuid, attempt_id = waiting_call(world)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Delivery).values(cancel_asked_at=now()))
+    asyncio.run(place_call(bridge, attempt_id))
+    assert client.placed == []
+    assert attempt_of(attempt_id).ended_at is not None
+    assert delivery_of(uuid).state is DeliveryState.CANCELLED
+
+
+def test_the_database_is_polled_for_calls_whose_job_was_lost(
+    world: World, bridge: Bridge, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Enough(Exception):
+        pass
+
+    async def no_more(_seconds: float) -> None:
+        raise Enough
+
+    _, attempt_id = waiting_call(world)
+    monkeypatch.setattr(asyncio, "sleep", no_more)
+    with pytest.raises(Enough):
+        asyncio.run(originate.keep_polling(bridge))
+    assert [call["call_id"] for call in client.placed] == [attempt_id]
+    with unit_of_work() as uow:
+        assert waiting_attempts(uow, "gw1") == []
+
+
+# --- Events ---
+
+
+def test_an_answer_makes_a_fax_sending_and_said_again_nothing(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world)
+    for _ in range(2):
+        tell(bridge, "Newstate", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState="6")
+    assert delivery_of(uuid).state is DeliveryState.SENDING
+    assert attempt_of(attempt_id).answered_at is not None
+    assert bridge.calls == {attempt_id: LiveCall(CHANNEL, answered=True)}
+
+
+@pytest.mark.parametrize("state", ["0", "3", "4", "5", "", "66"])
+def test_a_call_that_rings_is_not_answered(world: World, bridge: Bridge, state: str) -> None:
+    uuid, attempt_id = placed_call(world)
+    tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
+    tell(bridge, "Newstate", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState=state)
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+    assert bridge.calls == {attempt_id: LiveCall(CHANNEL)}
+
+
+def test_a_hangup_before_the_answer_ends_the_attempt_by_its_cause(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world)
+    tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
+    fields = {"Uniqueid": attempt_id, "Channel": CHANNEL, "ChannelState": "5", "Cause": "17", "Cause-txt": "User busy"}
+    tell(bridge, "Hangup", **fields)
+    tell(bridge, "Hangup", **fields)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause, delivery_of(uuid).tries) == (
+        DeliveryState.QUEUED,
+        Cause.BUSY,
+        1,
+    )
+    assert attempt_of(attempt_id).status_text == "User busy"
+    assert bridge.calls == {}
+
+
+@pytest.mark.parametrize("number", ["", "-1", "busy", "1e1"])
+def test_a_hangup_with_an_unreadable_cause_is_a_call_that_could_not_be_set_up(
+    world: World, bridge: Bridge, number: str
+) -> None:
+    uuid, attempt_id = placed_call(world)
+    tell(bridge, "Hangup", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState="0", Cause=number)
+    assert delivery_of(uuid).cause is Cause.CALL_FAILED
+
+
+@pytest.mark.parametrize("state", ["6", "0"])
+def test_the_hangup_of_an_answered_call_says_nothing_about_the_fax(world: World, bridge: Bridge, state: str) -> None:
+    uuid, attempt_id = placed_call(world)
+    tell(bridge, "Newstate", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState="6")
+    tell(bridge, "Hangup", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState=state, Cause="16")
+    assert delivery_of(uuid).state is DeliveryState.SENDING
+    assert attempt_of(attempt_id).ended_at is None
+
+
+def test_a_hangup_in_the_answered_state_waits_for_its_journal_though_the_answer_was_missed(
+    world: World, bridge: Bridge
+) -> None:
+    _, attempt_id = placed_call(world)
+    tell(bridge, "Hangup", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState="6", Cause="16")
+    assert attempt_of(attempt_id).ended_at is None
+
+
+@pytest.mark.parametrize("change", [lambda i: "f" * 8 + i[8:], lambda i: i[:-1], lambda i: i + "0", lambda _: "1.1"])
+def test_channels_of_others_do_nothing(world: World, bridge: Bridge, change: Callable[[str], str]) -> None:
+    uuid, attempt_id = placed_call(world)
+    stranger = change(attempt_id)
+    assert is_ours(bridge, attempt_id)
+    assert not is_ours(bridge, stranger)
+    for name in ("Newchannel", "Newstate", "Hangup"):
+        tell(bridge, name, Uniqueid=stranger, Channel=CHANNEL, ChannelState="6", Cause="17")
+    assert bridge.calls == {}
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+def test_the_prefix_of_our_ids_is_the_secret_of_the_installation(world: World, bridge: Bridge) -> None:
+    attempt_id = waiting_call(world)[1]
+    assert attempt_id.startswith(settings().secret("attempt_prefix"))
+    assert len(attempt_id) == telephony.ATTEMPT_ID_LENGTH
+
+
+def test_a_forged_second_id_in_an_event_makes_it_nobodys(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world)
+    headers = (
+        ("Event", "Hangup"),
+        ("Uniqueid", "1.1"),
+        ("Uniqueid", attempt_id),
+        ("ChannelState", "0"),
+        ("Cause", "1"),
+    )
+    asyncio.run(handle_event(bridge, AmiEvent.received(headers)))
+    tell(bridge, "Hangup")
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+def test_an_event_of_ours_that_nobody_placed_is_borne(world: World, bridge: Bridge) -> None:
+    ghost = telephony.new_attempt_id(settings().secret("attempt_prefix"))
+    for name in ("Newstate", "Hangup"):
+        tell(bridge, name, Uniqueid=ghost, Channel=CHANNEL, ChannelState="6")
+
+
+# --- Reconciliation ---
+
+
+def settle(bridge: Bridge) -> None:
+    asyncio.run(reconcile.reconcile(bridge))
+
+
+def long_gone(bridge: Bridge) -> None:
+    """Let the channels that were found gone be so for longer than CEL is waited for."""
+    for attempt_id in bridge.gone_since:
+        bridge.gone_since[attempt_id] -= reconcile.CEL_PATIENCE_SECONDS + 1
+
+
+def channel(attempt_id: str, state: str = "6") -> AmiEvent:
+    return AmiEvent("CoreShowChannel", {"Uniqueid": attempt_id, "Channel": CHANNEL, "ChannelState": state})
+
+
+def test_a_live_answered_call_is_noted_though_its_event_was_missed(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    uuid, attempt_id = placed_call(world)
+    client.channels = [channel(attempt_id), channel("1795.1")]
+    settle(bridge)
+    assert delivery_of(uuid).state is DeliveryState.SENDING
+    assert set(bridge.calls) == {attempt_id}
+
+
+def test_a_live_ringing_call_is_left_alone(world: World, bridge: Bridge, client: FakeClient) -> None:
+    uuid, attempt_id = placed_call(world)
+    client.channels = [channel(attempt_id, "5")]
+    settle(bridge)
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+    assert bridge.calls == {attempt_id: LiveCall(CHANNEL)}
+
+
+def test_a_live_call_whose_fax_was_taken_back_is_hung_up_though_its_job_was_lost(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    uuid, attempt_id = placed_call(world)
+    client.channels = [channel(attempt_id, "5")]
+    settle(bridge)
+    assert client.hung_up == []
+    with unit_of_work() as uow:
+        uow.session.execute(update(Delivery).where(Delivery.uuid == uuid).values(cancel_asked_at=now()))
+    settle(bridge)
+    assert client.hung_up == [CHANNEL]
+
+
+def test_a_call_that_asterisk_does_not_have_is_not_hung_up(world: World, bridge: Bridge, client: FakeClient) -> None:
+    asyncio.run(bridge.hang_up("c0ffee00"))
+    assert client.hung_up == []
+
+
+def test_channels_that_are_gone_are_forgotten(world: World, bridge: Bridge) -> None:
+    bridge.calls["c0ffee00"] = LiveCall(CHANNEL)
+    settle(bridge)
+    assert bridge.calls == {}
+
+
+def test_a_call_that_was_busy_while_nobody_listened_ends_by_cel(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world)
+    write_cel(("CHAN_START", attempt_id, ""), ("HANGUP", attempt_id, cause(17)))
+    settle(bridge)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.BUSY)
+
+
+def test_an_answered_call_without_its_journal_was_dropped(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world, answered=True)
+    write_cel(("CHAN_START", attempt_id, ""), ("ANSWER", attempt_id, ""), ("HANGUP", attempt_id, cause(16)))
+    settle(bridge)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.DROPPED)
+
+
+def test_a_call_that_asterisk_never_dialled_is_given_back(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world)
+    settle(bridge)
+    assert attempt_of(attempt_id).originated_at is None
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+def test_a_call_of_an_asterisk_that_stopped_is_unknown_and_never_redialled(world: World, bridge: Bridge) -> None:
+    uuid, _ = placed_call(world, boot="an earlier start")
+    settle(bridge)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.UNKNOWN, Cause.CALL_LOST)
+
+
+def test_a_call_that_ended_before_its_asterisk_stopped_keeps_its_result(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world, boot="an earlier start")
+    write_cel(("CHAN_START", attempt_id, ""), ("HANGUP", attempt_id, cause(1)))
+    settle(bridge)
+    assert delivery_of(uuid).cause is Cause.UNALLOCATED
+
+
+@pytest.mark.parametrize("content", ["", "status=SUCCESS"])
+def test_a_call_whose_journal_lies_on_disk_is_left_to_it(world: World, bridge: Bridge, content: str) -> None:
+    _, attempt_id = placed_call(world, boot="an earlier start")
+    journal(attempt_id).write_text(content)
+    settle(bridge)
+    assert attempt_of(attempt_id).ended_at is None
+
+
+def test_a_call_that_was_placed_a_moment_ago_is_not_judged_yet(world: World, bridge: Bridge) -> None:
+    _, attempt_id = placed_call(world, ago=1, boot="an earlier start")
+    settle(bridge)
+    assert attempt_of(attempt_id).ended_at is None
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_call_whose_end_cel_does_not_know_is_waited_for_and_then_lost(
+    world: World, bridge: Bridge, answered: bool
+) -> None:
+    uuid, attempt_id = placed_call(world, answered=answered)
+    write_cel(("CHAN_START", attempt_id, ""))
+    settle(bridge)
+    settle(bridge)
+    assert attempt_of(attempt_id).ended_at is None
+    long_gone(bridge)
+    settle(bridge)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.UNKNOWN, Cause.CALL_LOST)
+    settle(bridge)
+    assert bridge.gone_since == {}
+
+
+def test_an_answered_call_that_cel_never_wrote_is_not_open_for_ever(world: World, bridge: Bridge) -> None:
+    uuid, attempt_id = placed_call(world, answered=True)
+    settle(bridge)
+    assert attempt_of(attempt_id).originated_at is not None
+    long_gone(bridge)
+    settle(bridge)
+    assert delivery_of(uuid).state is DeliveryState.UNKNOWN
+
+
+def test_a_new_start_of_asterisk_is_learned(world: World, bridge: Bridge, client: FakeClient) -> None:
+    client.boot = "2026-03-02 09:00:00"
+    asyncio.run(reconcile.learn_boot(bridge))
+    assert bridge.boot == client.boot
