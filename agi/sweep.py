@@ -1,4 +1,4 @@
-"""What a call left on this gateway's disk and nobody has taken: journals whose AGI call never came or failed."""
+"""What calls left on this gateway's disk and nobody has taken: journals whose AGI call failed, pages without one."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from agi.inbound import record_inbound, rescue_inbound
 from agi.outcome import record_outcome
-from netfax.faxes.journal import BrokenJournal
+from netfax.faxes.journal import BrokenJournal, in_path
+from netfax.faxes.recording import record_inbound, rescue_inbound
 from netfax.settings import settings
-from netfax.telephony import JOURNAL, JOURNAL_IN_PREFIX, JOURNAL_OUT_PREFIX
+from netfax.telephony import JOURNAL, JOURNAL_IN_PREFIX, JOURNAL_OUT_PREFIX, SPOOL_IN
 
 log = structlog.get_logger()
 
@@ -23,6 +23,8 @@ UNCLAIMED_SECONDS = 4
 BROKEN_SECONDS = 60
 # Such a journal is kept under this prefix for a person to look at.
 BROKEN_PREFIX = "broken-"
+# No page takes so long: a spool file that has not grown since, and has no journal, belongs to no call any more.
+ORPHANED_SECONDS = 3600
 
 
 def sweep_journals() -> int:
@@ -58,11 +60,30 @@ def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: 
         log.error("journal.broken", file=path.name, error=str(error))
 
 
+def rescue_orphans() -> int:
+    """Record the received pages that no journal and no bridge has taken in an hour; returns how many files.
+
+    Such a call died with its Asterisk, and most likely while nobody could be asked who its owner is.
+    """
+    rescued = 0
+    for path in sorted((settings().gateway_dir / SPOOL_IN).glob("*.tif")):
+        journal = in_path(settings().gateway_dir / JOURNAL, path.stem)
+        try:
+            if time.time() - path.stat().st_mtime >= ORPHANED_SECONDS and not journal.exists():
+                rescue_inbound(path.stem)
+                log.warning("sweep.rescued", file=path.name)
+                rescued += 1
+        except (OSError, SQLAlchemyError, ValueError) as error:
+            log.warning("sweep.failed", file=path.name, error=str(error))
+    return rescued
+
+
 def keep_sweeping(stop: threading.Event) -> None:
     """Sweep every 3 s until told to stop."""
     while not stop.wait(SWEEP_SECONDS):
         try:
             sweep_journals()
+            rescue_orphans()
         except OSError as error:
             log.warning("sweep.failed", error=str(error))
 

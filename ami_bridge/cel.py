@@ -27,18 +27,36 @@ class CallRecord:
         return max(0, round(self.ended_at - self.answered_at))
 
 
+# Some 20,000 calls; what is older than that and the file before it nobody asks for any more.
+ROTATE_BYTES = 16 << 20
+
+
+def rotate(path: Path) -> None:
+    """Begin a new file when this one has grown large, and keep it as `.1`: Asterisk opens it anew for each event."""
+    if path.exists() and path.stat().st_size > ROTATE_BYTES:
+        path.replace(_older(path))
+
+
+def _older(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")
+
+
 def read_calls(path: Path, call_ids: Collection[str]) -> dict[str, CallRecord]:
     """The records of these calls; every id is in the answer, unknown ones as never started."""
     records = dict.fromkeys(call_ids, CallRecord())
-    if not path.exists():
-        return records
+    for part in (_older(path), path):
+        if part.exists():
+            _read_into(records, part)
+    return records
+
+
+def _read_into(records: dict[str, CallRecord], path: Path) -> None:
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         for line in file:
             fields = _fields(line)
             call_id = fields.get("uniqueid", "")
             if call_id in records:
                 records[call_id] = _with_event(records[call_id], fields)
-    return records
 
 
 def _fields(line: str) -> dict[str, str]:

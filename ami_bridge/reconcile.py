@@ -9,14 +9,16 @@ import structlog
 from sqlalchemy import select
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
-from ami_bridge.cel import CallRecord, read_calls
-from ami_bridge.client import AmiError
+from ami_bridge.cel import CallRecord, read_calls, rotate
+from ami_bridge.client import AmiError, AmiEvent
 from ami_bridge.events import STATE_UP, is_ours, note_answer
 from netfax.db import UnitOfWork, now
 from netfax.faxes.dial import cancelled_attempts, give_back_attempt
 from netfax.faxes.finish import finish_attempt
-from netfax.faxes.journal import out_path
+from netfax.faxes.journal import in_path, out_path
 from netfax.faxes.models import Attempt
+from netfax.faxes.receive import open_receptions
+from netfax.faxes.recording import rescue_inbound
 from netfax.faxes.results import CallOutcome
 from netfax.telephony import CEL_CSV, JOURNAL
 
@@ -45,6 +47,7 @@ async def keep_reconciling(bridge: Bridge) -> None:
             try:
                 await learn_boot(bridge)
                 await reconcile(bridge)
+                await asyncio.to_thread(rotate, bridge.settings.gateway_dir / CEL_CSV)
             except AmiError as error:
                 log.warning("reconcile.failed", error=str(error))
         await asyncio.sleep(RECONCILE_SECONDS if bridge.boot else 0.2)
@@ -60,8 +63,10 @@ async def learn_boot(bridge: Bridge) -> None:
 
 
 async def reconcile(bridge: Bridge) -> None:
-    """End every open attempt whose channel is gone and whose end nobody has recorded; hang up what was taken back."""
-    live = await _live_channels(bridge)
+    """End every call whose channel is gone and whose end nobody has recorded; hang up what was taken back."""
+    channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
+    await _reconcile_inbound(bridge, {channel.one("Uniqueid") or "" for channel in channels})
+    live = _live_calls(bridge, channels)
     for call_id, call in live.items():
         if call.answered:
             await note_answer(bridge, call_id, call.channel)
@@ -84,8 +89,24 @@ async def reconcile(bridge: Bridge) -> None:
         await _settle(bridge, each, records[each.id], gone_for=at - bridge.gone_since[each.id])
 
 
-async def _live_channels(bridge: Bridge) -> dict[str, LiveCall]:
-    channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
+async def _reconcile_inbound(bridge: Bridge, channel_uids: set[str]) -> None:
+    """Record the inbound calls that died with their Asterisk, or could not write their journal: their pages are ours.
+
+    `channel_uids` were live before the rows are read.
+    """
+    rows = await bridge.work(lambda uow: open_receptions(uow, bridge.settings.gateway, now() - SETTLE))
+    for channel_uid, reception_id in rows.items():
+        journal = in_path(bridge.settings.gateway_dir / JOURNAL, reception_id)
+        if channel_uid in channel_uids or journal.exists():
+            continue
+        log.warning("reconcile.rescued", reception=reception_id)
+        try:
+            await asyncio.to_thread(rescue_inbound, reception_id)
+        except OSError as error:
+            log.error("reconcile.rescue_failed", reception=reception_id, error=str(error))
+
+
+def _live_calls(bridge: Bridge, channels: list[AmiEvent]) -> dict[str, LiveCall]:
     live = {
         call_id: LiveCall(channel["Channel"], channel.one("ChannelState") == STATE_UP)
         for channel in channels

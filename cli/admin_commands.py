@@ -7,7 +7,7 @@ from cli.gateway import apply_gateway, registrations
 from cli.output import console, language, listing, refuses_clearly
 from netfax.db import reading, unit_of_work
 from netfax.lines.models import Trunk, TrunkKind
-from netfax.lines.service import BadTrunk, add_trunk, list_trunks
+from netfax.lines.service import add_trunk, list_trunks
 from netfax.numbers.read import read_number
 from netfax.org.homes import system_home
 from netfax.org.models import OwnedNumber
@@ -121,11 +121,6 @@ def trunk_add(
 ) -> None:
     """Add a trunk to the running system."""
     soft_modem = kind == TrunkKind.IAX2.value
-    if prefix and not (prefix.isascii() and prefix.isdecimal() and len(prefix) <= 15):
-        raise BadTrunk(
-            reason_en="--prefix takes up to 15 digits, the country code first",
-            reason_zh="--prefix 最多 15 位数字，以国家代码开头",
-        )
     with unit_of_work() as uow:
         identity = read_number(number, system_home(uow)).identity if number else ""
         row = Trunk(

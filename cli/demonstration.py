@@ -43,13 +43,11 @@ class _Seen:
     """One line of progress; printed when it changes."""
 
     state: str
-    page: int
-    rate: int
-    mode: str
+    pages: str = ""
+    line: str = ""
 
     def __str__(self) -> str:
-        on_the_line = f"  page {self.page}, {self.rate} bit/s, {_mode(self.mode)}" if self.page else ""
-        return f"   {self.state}{on_the_line}"
+        return "   " + ", ".join(filter(None, (self.state, self.pages, self.line)))
 
 
 def demonstrate(settings: Settings) -> None:
@@ -111,9 +109,9 @@ def _look_at_delivery(uuid: str) -> tuple[bool, _Seen]:
         live.watch([attempt.id])
         news = live.progress([attempt.id]).get(attempt.id)
     if attempt is None or news is None:
-        return info.ended, _Seen(info.en, 0, 0, "")
+        return info.ended, _Seen(info.en)
     page = live.page_on_the_line(news, attempt.first_page, delivery.pages)
-    return info.ended, _Seen(info.en, page, news.rate, news.mode)
+    return info.ended, _Seen(info.en, f"page {page} of {delivery.pages}" if page else "", _line(news))
 
 
 def _look_at_reception(before: set[str]) -> tuple[Reception | None, _Seen | None]:
@@ -127,8 +125,12 @@ def _look_at_reception(before: set[str]) -> tuple[Reception | None, _Seen | None
     news = live.progress([reception.id]).get(reception.id)
     state = STATE_INFO[reception.state].en
     if news is None or reception.state is not ReceptionState.RECEIVING:
-        return reception, _Seen(state, 0, 0, "")
-    return reception, _Seen(state, news.page, news.rate, news.mode)
+        return reception, _Seen(state)
+    return reception, _Seen(state, f"{live.pages_received(news)} page(s) so far", _line(news))
+
+
+def _line(news: live.Progress) -> str:
+    return f"{news.rate} bit/s, {_mode(news.mode)}" if news.rate else ""
 
 
 def _report_delivery(settings: Settings, uuid: str) -> None:

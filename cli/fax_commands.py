@@ -133,12 +133,12 @@ def receiving(login: str, json_wanted: bool) -> None:
             "recipient": call.user.login,
             "trunk": call.trunk_name,
             "since": call.started_at,
-            "page": news[call.id].page if call.id in news else 0,
+            "pages": live.pages_received(news[call.id]) if call.id in news else 0,
             "rate": news[call.id].rate if call.id in news else 0,
         }
         for call in calls
     ]
-    columns = ("caller", "called", "recipient", "trunk", "since", "page", "rate")
+    columns = ("caller", "called", "recipient", "trunk", "since", "pages", "rate")
     listing(columns, rows, json_wanted=json_wanted, empty="No fax comes in at this moment.")
 
 

@@ -51,6 +51,10 @@ class RedisMissing(UserError):
     zh = "没有安装 Redis：请先运行一次 make run，或安装 Debian 软件包 redis-tools。"
 
 
+# What Asterisk writes of itself, below its home (logger.conf).
+ASTERISK_LOG = "log/messages"
+
+
 @dataclass(frozen=True)
 class Port:
     """A port a service listens on; `protocol` is tcp or udp."""
@@ -92,6 +96,8 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     signalled: str = ""
     grace: float = 3.0
+    # Files that it writes by itself, appending, and that are rotated as its log is.
+    own_logs: tuple[Path, ...] = ()
 
 
 def all_services(settings: Settings, beats: Beats) -> tuple[Service, ...]:
@@ -179,6 +185,7 @@ def _asterisks(settings: Settings, env: Mapping[str, str]) -> tuple[Service, Ser
         # A call must find the service that tells whose it is, also while everything ends.
         after=("agi",),
         signalled="asterisk",
+        own_logs=(settings.gateway_dir / ASTERISK_LOG,),
     )
     network = Service(
         "network",
@@ -192,6 +199,7 @@ def _asterisks(settings: Settings, env: Mapping[str, str]) -> tuple[Service, Ser
             *(_udp(settings, f"network_{kind}") for kind in ("sip", "iax", "sip_g711")),
         ),
         signalled="asterisk",
+        own_logs=(settings.network_dir / ASTERISK_LOG,),
     )
     return gateway, network
 

@@ -19,7 +19,7 @@ from types import FrameType
 
 from cli import processes, runstate
 from cli.keeper import Keeper
-from cli.runstate import RunLock, RunRecord, ServiceRecord
+from cli.runstate import RunLock, RunRecord, ServiceRecord, State
 from cli.services import Service, check_ports
 from netfax.settings import CHECKOUT, Settings
 
@@ -52,6 +52,8 @@ class Supervisor:
         self._lock = RunLock(settings.home)
         self._run_id = secrets.token_hex(8)
         self._changed = threading.Condition()
+        # The state of each service that `on_change` heard last.
+        self._told: dict[str, State] = {}
         self._ending = threading.Event()
         self._stopped = False
         self._guardian: subprocess.Popen[bytes] | None = None
@@ -81,8 +83,12 @@ class Supervisor:
 
     def wait_ready(self, timeout: float) -> bool:
         """Wait until every service answers; False when `timeout` seconds pass or the supervisor is told to end."""
+
+        def told() -> bool:
+            return all(self._told.get(name) == "up" for name in self._keepers)
+
         with self._changed:
-            return self._changed.wait_for(lambda: self.all_up or self._ending.is_set(), timeout) and self.all_up
+            return self._changed.wait_for(lambda: told() or self._ending.is_set(), timeout) and self.all_up
 
     @property
     def all_up(self) -> bool:
@@ -138,8 +144,11 @@ class Supervisor:
                 self._write_state()
             except OSError as error:  # a full disk must not end a keeper, and its service with it
                 print(f"netfax: {self._settings.run_dir} cannot be written: {error}", file=sys.stderr)
-            self._changed.notify_all()
         self._on_change(record)
+        # Only now, so that who waits for all of them speaks after the last one.
+        with self._changed:
+            self._told[record.name] = record.state
+            self._changed.notify_all()
 
     def _write_state(self) -> None:
         own = os.getpid()
@@ -161,7 +170,8 @@ class Supervisor:
     def _rotate_logs(self) -> None:
         while not self._ending.wait(_ROTATE_EVERY):
             for keeper in self._keepers.values():
-                rotate(keeper.log, self._log_bytes)
+                for path in (keeper.log, *keeper.service.own_logs):
+                    rotate(path, self._log_bytes)
 
 
 @contextmanager

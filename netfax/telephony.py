@@ -55,9 +55,8 @@ DECISION = "NETFAX_DECISION"
 
 DECISION_ACCEPT = "accept"
 DECISION_UNALLOCATED = "unallocated"  # Q.850 cause 1
-DECISION_BUSY = "busy"  # Q.850 cause 17
 DECISION_CONGESTION = "congestion"  # Q.850 cause 34
-REFUSAL_CAUSES = {DECISION_UNALLOCATED: 1, DECISION_BUSY: 17, DECISION_CONGESTION: 34}
+REFUSAL_CAUSES = {DECISION_UNALLOCATED: 1, DECISION_CONGESTION: 34}
 
 # --- AGI scripts: agi://127.0.0.1:PORT/<script>, argument 1 is the id ---
 AGI_INBOUND_START = "inbound_start"  # arguments: reception id, trunk name

@@ -149,23 +149,31 @@ class System:
         os.kill(pid, number)
         return pid
 
-    def start(self, *options: str) -> None:
-        """Start it and wait until every service is up."""
-        log = self.home.with_suffix(".log")
+    @property
+    def console(self) -> str:
+        """What `netfax run` has printed."""
+        return self.home.with_suffix(".log").read_text()
+
+    def spawn(self, *options: str) -> None:
+        """Start it, and wait for nothing."""
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", NETFAX, "run", "--no-demo", *options],
             env=self.environment,
-            stdout=log.open("wb"),
+            stdout=self.home.with_suffix(".log").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 
+    def start(self, *options: str) -> None:
+        """Start it and wait until every service is up."""
+        self.spawn(*options)
+
         def up() -> bool:
             if self.process is None or self.process.poll() is not None:
-                raise AssertionError(f"netfax run has ended: {log.read_text()}")
+                raise AssertionError(f"netfax run has ended: {self.console}")
             return self.cli("status", check=False).returncode == 0
 
-        eventually(up, START_SECONDS, "not up", lambda: log.read_text() + self.cli("status", check=False).stdout)
+        eventually(up, START_SECONDS, "not up", lambda: self.console + self.cli("status", check=False).stdout)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

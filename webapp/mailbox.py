@@ -1,6 +1,6 @@
 """传真信箱: the inbox (R4.1), with what is being received at this moment on top (R5.2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import Blueprint, Response, redirect, render_template, url_for
@@ -25,10 +25,12 @@ class Arriving:
     id: str
     peer: str
     owner: str
-    station_id: str
     since: datetime
-    pages: int
-    progress: Progress | None
+    progress: Progress | None = None
+
+    @property
+    def pages_received(self) -> int:
+        return live.pages_received(self.progress) if self.progress else 0
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,7 @@ def _read_inbox() -> Inbox:
                 reception.id,
                 display(reception.caller, around.home),
                 reception.user.login,
-                reception.remote_station_id,
                 reception.started_at,
-                reception.pages,
-                None,
             )
             for reception in receive_queue(uow, viewer())
         ]
@@ -78,7 +77,4 @@ def _read_inbox() -> Inbox:
 def _with_progress(calls: list[Arriving]) -> list[Arriving]:
     live.watch(call.id for call in calls)
     known = live.progress(call.id for call in calls)
-    return [
-        Arriving(call.id, call.peer, call.owner, call.station_id, call.since, call.pages, known.get(call.id))
-        for call in calls
-    ]
+    return [replace(call, progress=known.get(call.id)) for call in calls]

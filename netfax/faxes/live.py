@@ -38,6 +38,11 @@ def page_on_the_line(progress: Progress, first_page: int, pages: int) -> int:
     return min(first_page - 1 + progress.page, pages)
 
 
+def pages_received(progress: Progress) -> int:
+    """How many pages of an incoming fax are here; whether the next one that SpanDSP counts will come nobody knows."""
+    return max(progress.page - 1, 0)
+
+
 def watch(call_ids: Iterable[str]) -> None:
     """Say that somebody looks at these calls now."""
     until = time.time() + KEEP_SECONDS

@@ -167,6 +167,8 @@ class Reception(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     trunk_name: Mapped[str] = mapped_column(String(20), default="")
     channel: Mapped[str] = mapped_column(String(128), default="")
+    # Asterisk's Uniqueid, which unlike the channel's name comes never again.
+    channel_uid: Mapped[str] = mapped_column(String(150), default="")
     # Identities where the number is whole, otherwise the digits that the line delivered; empty for a hidden caller.
     caller: Mapped[str] = mapped_column(String(32), default="")
     called: Mapped[str] = mapped_column(String(32), default="")

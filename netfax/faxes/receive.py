@@ -29,6 +29,7 @@ class InboundCall:
     gateway: str
     trunk: str
     channel: str
+    channel_uid: str
     caller: str
     called: str
 
@@ -68,6 +69,17 @@ def is_recorded(uow: UnitOfWork, reception_id: str) -> bool:
     """Whether the end of an inbound call is on record."""
     reception = uow.session.get(Reception, reception_id)
     return reception is not None and reception.state is not ReceptionState.RECEIVING
+
+
+def open_receptions(uow: UnitOfWork, gateway: str, since: datetime) -> dict[str, str]:
+    """The inbound calls of a gateway that began before `since` and have not ended: channel's unique id to reception.
+
+    A call's row is made while its channel lives, so that a channel asked for later than `since` was there.
+    """
+    query = select(Reception.channel_uid, Reception.id).where(
+        Reception.gateway == gateway, Reception.state == ReceptionState.RECEIVING, Reception.started_at < since
+    )
+    return {channel_uid: reception_id for channel_uid, reception_id in uow.session.execute(query)}  # noqa: C416
 
 
 def record_reception(
@@ -114,6 +126,7 @@ def _reception(uow: UnitOfWork, call: InboundCall, owner: User) -> Reception:
         user_id=owner.id,
         trunk_name=call.trunk,
         channel=call.channel[:128],
+        channel_uid=call.channel_uid[:150],
         caller=_identity(uow, call.caller)[:32],
         called=_identity(uow, call.called)[:32],
         state=ReceptionState.RECEIVING,

@@ -11,7 +11,8 @@ from netfax.lines.routes import TrunkFacts
 
 TRUNK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}", re.ASCII)
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?", re.ASCII)
-CREDENTIAL = re.compile(r"[A-Za-z0-9._~+@-]{1,64}", re.ASCII)
+CREDENTIAL = re.compile(r"[A-Za-z0-9._~+@-]{0,64}", re.ASCII)
+PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
 MAX_PORTS = 1_000
 # Asterisk's configuration files give these sections another meaning.
 RESERVED_NAMES = frozenset({"general", "global", "system", "line", "callnumberlimits"})
@@ -55,12 +56,16 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
         raise BadTrunk(
             reason_en="an IAX2 trunk needs --secret and --number", reason_zh="IAX2 线路需要 --secret 和 --number"
         )
-    for value in (trunk.username, trunk.secret):
-        if value and not CREDENTIAL.fullmatch(value):
-            raise BadTrunk(
-                reason_en="user name and secret take up to 64 letters, digits and . _ ~ + @ -",
-                reason_zh="用户名和密码最多 64 个字母、数字或 . _ ~ + @ -",
-            )
+    if not all(CREDENTIAL.fullmatch(value or "") for value in (trunk.username, trunk.secret)):
+        raise BadTrunk(
+            reason_en="user name and secret take up to 64 letters, digits and . _ ~ + @ -",
+            reason_zh="用户名和密码最多 64 个字母、数字或 . _ ~ + @ -",
+        )
+    if not PREFIX.fullmatch(trunk.prefix or ""):
+        raise BadTrunk(
+            reason_en="--prefix takes up to 15 digits, the country code first",
+            reason_zh="--prefix 最多 15 位数字，以国家代码开头",
+        )
 
 
 def list_trunks(uow: UnitOfWork, gateway: str | None = None) -> list[Trunk]:

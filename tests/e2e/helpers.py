@@ -39,3 +39,19 @@ def call_in(
 def call_ended(system: System, call_id: str) -> SentFax:
     """What came of it, as the network saw it."""
     return network_phone.wait(system.settings, call_id)
+
+
+def is_receiving(system: System, caller: str) -> bool:
+    """Whether a call from this identity is on the line."""
+    return _receiving(system, caller) is not None
+
+
+def pages_here(system: System, caller: str) -> int:
+    """How many pages of the call from this identity have come, by its live progress."""
+    row = _receiving(system, caller)
+    return int(str(row["pages"])) if row else 0
+
+
+def _receiving(system: System, caller: str) -> dict[str, Any] | None:
+    rows: list[dict[str, Any]] = system.json("receiving", "--user", "admin")
+    return next((row for row in rows if row["caller"] == caller), None)

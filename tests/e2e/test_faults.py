@@ -12,8 +12,8 @@ import pytest
 from dialplan import network_phone
 from dialplan.network_phone import Ami
 from netfax import telephony as tel
-from tests.e2e.helpers import ALICE, BOB, NUMBERS, assert_arrived, call_ended, call_in
-from tests.pages import assert_same_pages, make_tiff
+from tests.e2e.helpers import ALICE, BOB, NUMBERS, assert_arrived, call_ended, call_in, is_receiving, pages_here
+from tests.pages import assert_same_pages, make_tiff, read_pages
 from tests.raw_caller import RawCaller
 from tests.system import System, eventually, running_system
 
@@ -109,6 +109,24 @@ def test_a_call_that_dies_with_its_asterisk_ends_unknown_and_is_not_redialled(
     assert system.ended(ALICE, uuid)["state"] == "sent"
 
 
+@pytest.mark.xdist_group("faults-3")
+def test_a_call_that_comes_while_its_asterisk_dies_keeps_the_pages_that_were_confirmed(
+    own_system: System, tmp_path: Path
+) -> None:
+    system = own_system
+    sent = make_tiff(tmp_path / "a.tif", "gateway dies", pages=3, dense=150)
+    call_in(system, sent, "7804002", "07367721035")
+    eventually(lambda: pages_here(system, "867367721035"), 90, "page 2 has not begun")
+    system.kill("gateway", signal.SIGKILL)
+    row = system.inbox_from(BOB, "867367721035", seconds=60)
+    assert (row["state"], row["pages"]) == ("partially_received", 1)
+    assert not is_receiving(system, "867367721035")
+    saved = tmp_path / "saved.tif"
+    system.cli("save", row["uuid"], "--user", BOB, "--out", saved)
+    assert (read_pages(saved)[0] == read_pages(sent)[0]).all()
+    assert not any((system.home / "gateway/spool/in").iterdir())
+
+
 @pytest.mark.xdist_group("faults-2")
 def test_redis_gone_costs_a_delay_and_no_fax(own_system: System, tmp_path: Path) -> None:
     system = own_system
@@ -154,24 +172,6 @@ def test_a_duplicate_attempt_id_and_a_forged_caller_decide_nothing(own_system: S
     decided = _decisions(system, "7999999")
     assert [each["decision"] for each in decided] == ["unallocated"]
     assert "ami.callback_failed" not in (system.home / "log/bridge.log").read_text()
-
-
-@pytest.mark.xdist_group("faults-1")
-def test_a_second_start_keeps_everything_and_is_quick(own_system: System, tmp_path: Path) -> None:
-    system = own_system
-    (uuid,) = system.send(ALICE, "7722017", make_tiff(tmp_path / "a.tif", "kept"))
-    before = system.ended(ALICE, uuid)
-    assert "NetFax has ended." in system.cli("stop").stdout
-    assert system.cli("status", check=False).returncode == 1
-    began = time.monotonic()
-    system.start()
-    # The supervisor's own figure is without the polling of this test.
-    assert time.monotonic() - began < 15
-    assert system.delivery(ALICE, uuid) == before
-    assert system.cli("param", "list").stdout.count("retry_count") == 1
-    second = system.cli("run", "--no-demo", check=False)
-    assert second.returncode == 2
-    assert str(system.process.pid if system.process else "") in second.stderr
 
 
 @pytest.mark.xdist_group("faults-2")

@@ -36,8 +36,8 @@ T38, G711 = "net-t38", "net-g711"
 Changes = dict[str, str] | None  # channel variables of a call
 HOSTILE_STATION = b"\r\nEvent: X\r\n<svg>):3"
 # Called numbers of ours and what the fake AGI service says of them.
-ACCEPTED, BUSY, UNALLOCATED, CONGESTED = "7720001", "7720017", "7720002", "7720034"
-DECISIONS = {BUSY: tel.DECISION_BUSY, UNALLOCATED: tel.DECISION_UNALLOCATED, CONGESTED: tel.DECISION_CONGESTION}
+ACCEPTED, UNALLOCATED, CONGESTED = "7720001", "7720002", "7720034"
+DECISIONS = {UNALLOCATED: tel.DECISION_UNALLOCATED, CONGESTED: tel.DECISION_CONGESTION}
 DIES = "7720098"  # the AGI service hangs up without a decision
 SLOW = "7720097"  # it takes 3 seconds, in which the caller gives up
 
@@ -439,7 +439,7 @@ def test_agi_refuses_before_the_answer(rig: Rig, called: str) -> None:
 def test_line_breaks_in_the_from_user_forge_nothing(rig: Rig) -> None:
     with RawCaller(rig.settings) as caller:
         caller.request(
-            "INVITE", BUSY, "66601%0d%0aagi_arg_1%3a%20evil%0d%0a%0d%0aEvent%3a%20Hangup", os.urandom(8).hex()
+            "INVITE", UNALLOCATED, "66601%0d%0aagi_arg_1%3a%20evil%0d%0a%0d%0aEvent%3a%20Hangup", os.urandom(8).hex()
         )
         assert caller.final() == 486
     # Letters are filtered out; the digits of the forged text stay as digits.
@@ -522,7 +522,7 @@ def test_bridge_may_not_run_commands_and_sees_no_event_but_its_own(rig: Rig) -> 
             assert answer["Response"] == "Error"
         prefix = rig.settings.secret("attempt_prefix")
         with RawCaller(rig.settings) as caller:
-            caller.request("INVITE", BUSY, f"66604%0d%0aUniqueid%3a%20{prefix[::-1]}", os.urandom(8).hex())
+            caller.request("INVITE", UNALLOCATED, f"66604%0d%0aUniqueid%3a%20{prefix[::-1]}", os.urandom(8).hex())
             assert caller.final() == 486
         ami.send({"Action": "Ping", "ActionID": "last"})
         while (message := ami.read()).get("ActionID") != "last":

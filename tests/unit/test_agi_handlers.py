@@ -14,10 +14,10 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from agi import sweep as sweep_module
-from agi.inbound import on_inbound_done, on_inbound_start, record_inbound, spool_file
+from agi.inbound import on_inbound_done, on_inbound_start
 from agi.outcome import on_outcome, record_outcome
 from agi.session import AgiSession
-from agi.sweep import BROKEN_SECONDS, keep_sweeping, sweep_journals
+from agi.sweep import BROKEN_SECONDS, ORPHANED_SECONDS, keep_sweeping, rescue_orphans, sweep_journals
 from netfax import telephony
 from netfax.db import reading, unit_of_work
 from netfax.documents.tiffwrite import FaxTiffWriter
@@ -25,9 +25,11 @@ from netfax.faxes import listing
 from netfax.faxes.dial import claim_attempt
 from netfax.faxes.journal import BrokenJournal, in_path, out_path
 from netfax.faxes.models import Direction, Reception
+from netfax.faxes.recording import record_inbound, spool_file
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.lines.models import Port
+from netfax.org.numbers import system_operator
 from netfax.settings import settings
 from netfax.storage.service import path_of
 from tests.conftest import forget_process_state
@@ -79,6 +81,7 @@ class FakeSession:
     def __init__(self, *arguments: str, caller: str = "07367721003") -> None:
         self.arguments = arguments
         self.channel = "PJSIP/pstn-00000001"
+        self.unique_id = "gw1-1795492400.1"
         self.caller = caller
         self.variables: dict[str, str] = {}
 
@@ -445,6 +448,35 @@ def test_a_database_that_is_gone_leaves_a_reception_in_place_and_no_copy_behind(
 
 
 # --- The sweep ---
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_pages_that_have_lain_for_an_hour_without_a_journal_reach_an_inbox(
+    world: World, journals: Path, known: bool
+) -> None:
+    if known:
+        start()
+    spool = write_spool(2)
+    assert rescue_orphans() == 0
+    os.utime(spool, (time.time() - ORPHANED_SECONDS,) * 2)
+    journal = write_journal(in_path(journals, RECEPTION), IN_ENDED, cut=10)
+    assert rescue_orphans() == 0
+    journal.unlink()
+    assert rescue_orphans() == 1
+    assert not spool.exists()
+    (row,) = receptions()
+    assert (row.state, row.pages) == (ReceptionState.PARTIAL, 2)
+    assert ports_taken() == 0
+    with reading() as uow:
+        assert row.user_id == (world.bob.user_id if known else system_operator(uow).id)
+
+
+def test_a_file_in_the_spool_that_is_no_fax_is_left_alone(world: World, journals: Path) -> None:
+    stray = spool_file(RECEPTION).with_name("notes.tif")
+    stray.write_text("not ours")
+    os.utime(stray, (time.time() - ORPHANED_SECONDS,) * 2)
+    assert rescue_orphans() == 0
+    assert stray.exists()
 
 
 def test_the_sweep_takes_what_nobody_has_claimed(world: World, journals: Path) -> None:

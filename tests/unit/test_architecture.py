@@ -197,7 +197,7 @@ def test_operations_tell_every_port() -> None:
 
 
 def test_events_of_the_log_that_operations_tell_are_logged() -> None:
-    sources = "".join(path.read_text() for room in ROOMS for path in (CHECKOUT / room).glob("*.py"))
+    sources = "".join(path.read_text() for room in ROOMS for path in (CHECKOUT / room).rglob("*.py"))
     told = [row[0] for row in table(CHECKOUT / "docs/operations.md", "event")]
     assert told
     assert [event for event in told if f'("{event}"' not in sources and f'"{event}",' not in sources] == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from ami_bridge import originate, reconcile
 from ami_bridge.bridge import Bridge, LiveCall
@@ -19,9 +19,13 @@ from netfax.documents.tiff import count_pages
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes.dial import claim_attempt, waiting_attempts
 from netfax.faxes.finish import record_answer
-from netfax.faxes.models import Attempt, Delivery
+from netfax.faxes.listing import mailbox
+from netfax.faxes.models import Attempt, Delivery, Direction, Reception
+from netfax.faxes.receive import InboundCall, decide
+from netfax.faxes.recording import spool_file
 from netfax.faxes.results import Cause
-from netfax.faxes.states import DeliveryState
+from netfax.faxes.states import DeliveryState, ReceptionState
+from netfax.lines.models import Port
 from netfax.settings import settings
 from netfax.storage.disk import blob_path
 from netfax.storage.models import Blob
@@ -537,6 +541,56 @@ def test_an_answered_call_that_cel_never_wrote_is_not_open_for_ever(world: World
     long_gone(bridge)
     settle(bridge)
     assert delivery_of(uuid).state is DeliveryState.UNKNOWN
+
+
+def incoming(pages: int) -> str:
+    """An inbound call that is on record since a while, its pages in the spool."""
+    reception_id = "6b1f6f3e-0000-4000-8000-000000000001"
+    call = InboundCall(reception_id, settings().gateway, "pstn", CHANNEL, "1795492400.7", "07367721003", "07367804002")
+    with unit_of_work() as uow:
+        assert decide(uow, call) == telephony.DECISION_ACCEPT
+    with unit_of_work() as uow:
+        uow.session.execute(update(Reception).values(started_at=now() - timedelta(seconds=60)))
+    path = spool_file(reception_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w+b") as file:
+        writer = FaxTiffWriter(file)
+        for _ in range(pages):
+            writer.add([b"\x00\x10\x01\x00\x10\x01"], width=1728, rows=100)
+    return reception_id
+
+
+def reception() -> Reception:
+    with unit_of_work() as uow:
+        return uow.session.scalars(select(Reception)).one()
+
+
+def test_an_inbound_call_that_is_on_the_line_is_left_alone(world: World, bridge: Bridge, client: FakeClient) -> None:
+    incoming(1)
+    client.channels = [channel("1795492400.7")]
+    settle(bridge)
+    assert reception().state is ReceptionState.RECEIVING
+
+
+def test_an_inbound_call_whose_journal_lies_on_disk_is_left_to_it(world: World, bridge: Bridge) -> None:
+    (settings().gateway_dir / telephony.JOURNAL / f"{telephony.JOURNAL_IN_PREFIX}{incoming(1)}").touch()
+    settle(bridge)
+    assert reception().state is ReceptionState.RECEIVING
+
+
+@pytest.mark.parametrize(("pages", "state"), [(2, ReceptionState.PARTIAL), (0, ReceptionState.EMPTY)])
+def test_an_inbound_call_that_died_with_its_asterisk_keeps_its_pages(
+    world: World, bridge: Bridge, client: FakeClient, pages: int, state: ReceptionState
+) -> None:
+    reception_id = incoming(pages)
+    # After a restart the name of its channel may be another call's.
+    client.channels = [channel("1795492999.1")]
+    settle(bridge)
+    assert (reception().state, reception().pages) == (state, pages)
+    assert not spool_file(reception_id).exists()
+    with unit_of_work() as uow:
+        assert uow.session.query(Port).filter(Port.claimed_by.is_not(None)).count() == 0
+        assert mailbox(uow, world.bob, Direction.IN).total == (1 if pages else 0)
 
 
 def test_a_new_start_of_asterisk_is_learned(world: World, bridge: Bridge, client: FakeClient) -> None:

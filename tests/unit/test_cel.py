@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ami_bridge import cel
 from ami_bridge.cel import CallRecord, read_calls
 from ami_bridge.reconcile import CEL_PATIENCE_SECONDS, outcome_of
 from netfax.faxes.results import CallOutcome
@@ -94,6 +95,21 @@ def test_a_hangup_without_a_readable_cause_has_none(tmp_path: Path, extra: str) 
 @pytest.mark.parametrize("line", ["", "\n", ",\n", '"\n', "a,b,c\n", '"ANSWER"\n', ",,,,,\n", "x" * 200_000 + "\n"])
 def test_lines_that_are_no_events_are_passed_over(tmp_path: Path, line: str) -> None:
     assert read(tmp_path, line + event("CHAN_START"))[US].started
+
+
+def test_a_large_record_is_begun_anew_and_the_older_one_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cel.csv"
+    cel.rotate(path)
+    path.write_text(event("CHAN_START") + event("ANSWER"))
+    cel.rotate(path)
+    assert path.exists()
+    monkeypatch.setattr(cel, "ROTATE_BYTES", 10)
+    cel.rotate(path)
+    assert not path.exists()
+    path.write_text(event("HANGUP", AT + 7, cause=16))
+    assert read_calls(path, [US])[US].seconds == 7
 
 
 def test_an_event_that_nobody_asked_for_changes_nothing(tmp_path: Path) -> None:

@@ -184,31 +184,22 @@ def test_trunks_render_the_same_in_any_order(settings: Settings) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"name": "a\n[evil]"},
-        {"name": "ok\n"},
-        {"name": ""},
-        {"name": "Upper"},
-        {"name": "a" * 21},
-        {"name": "general"},
+        {"name": "a]\n[general"},
+        {"name": "a=b"},
         {"host": "127.0.0.1\nexec=x"},
         {"host": "a;b"},
-        {"host": None},
-        {"port": 0},
+        {"host": "a b"},
         {"secret": "a;b"},
         {"secret": "a\nb"},
-        {"username": "u@h"},
-        {"number": "12a"},
+        {"secret": "a\n"},
+        {"username": "u,h"},
+        {"number": "1${X}"},
     ],
 )
-def test_trunk_value_that_would_break_out_is_refused_in_words(changes: dict[str, object]) -> None:
-    with pytest.raises(render.BadTrunk) as refused:
+def test_trunk_value_that_would_break_out_never_reaches_a_file(changes: dict[str, object]) -> None:
+    with pytest.raises(render.UnsafeSettingError) as refused:
         sip(**changes)  # type: ignore[arg-type]
     assert refused.value.text("zh") != refused.value.text("en")
-
-
-def test_soft_modem_needs_a_secret() -> None:
-    with pytest.raises(render.BadTrunk):
-        modem(secret=None)
 
 
 def test_written_files_are_closed_to_others(

@@ -274,7 +274,9 @@ def test_an_impossible_step_is_refused_by_the_table(world: World) -> None:
 
 # --- Inbound ---
 
-CALL = InboundCall("6b1f6f3e-0000-4000-8000-000000000001", "gw1", "pstn", "PJSIP/pstn-1", "07367721003", "07367804002")
+CALL = InboundCall(
+    "6b1f6f3e-0000-4000-8000-000000000001", "gw1", "pstn", "PJSIP/pstn-1", "1795492400.1", "07367721003", "07367804002"
+)
 GOOD = InboundResult(True, "OK", 2, 14400, "T38", "+86 736 7721003", 40, datetime.now(UTC))
 
 
@@ -367,7 +369,9 @@ def test_the_state_of_a_reception_goes_by_the_pages_on_disk(
 
 
 def _call(suffix: str = "1", *, called: str = "07367804002") -> InboundCall:
-    return InboundCall(f"6b1f6f3e-0000-4000-8000-00000000000{suffix}", "gw1", "pstn", "PJSIP/x", "7721003", called)
+    return InboundCall(
+        f"6b1f6f3e-0000-4000-8000-00000000000{suffix}", "gw1", "pstn", "PJSIP/x", "1.1", "7721003", called
+    )
 
 
 def _file(key: str = "a") -> Stored:

@@ -11,7 +11,16 @@ import structlog
 import time_machine
 
 from netfax.faxes import live
-from netfax.faxes.live import KEEP_SECONDS, Progress, page_on_the_line, progress, publish, watch, watched
+from netfax.faxes.live import (
+    KEEP_SECONDS,
+    Progress,
+    page_on_the_line,
+    pages_received,
+    progress,
+    publish,
+    watch,
+    watched,
+)
 
 SENDING = Progress("T38", 14400, 2, "FAX Transmission In Progress")
 
@@ -78,3 +87,8 @@ def test_without_redis_nothing_is_known_and_nothing_raised(home: Path) -> None:
         assert watched() == set()
         assert progress(["a"]) == {}
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("live.unreachable", "warning")] * 4
+
+
+@pytest.mark.parametrize(("page", "here"), [(0, 0), (1, 0), (2, 1), (4, 3)])
+def test_a_page_that_is_still_coming_is_not_counted_as_received(page: int, here: int) -> None:
+    assert pages_received(Progress("T38", 14400, page, "")) == here

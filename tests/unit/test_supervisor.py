@@ -259,11 +259,13 @@ def test_port_in_use_is_named_before_anything_starts(settings: Settings, protoco
 
 
 def test_log_holds_what_a_service_writes_and_is_rotated_by_size(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(supervisor, "_ROTATE_EVERY", 0.05)
     script = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.002; done"
-    chief = Supervisor(settings, [shell("one", script)], log_bytes=1000)
+    own = tmp_path / "messages"
+    own.write_text("a line of Asterisk's own\n" * 100)
+    chief = Supervisor(settings, [replace(shell("one", script), own_logs=(own,))], log_bytes=1000)
     chief.start()
     try:
         until((settings.log_dir / "one.log.3").exists)
@@ -273,6 +275,8 @@ def test_log_holds_what_a_service_writes_and_is_rotated_by_size(
     numbers = [int(line.split()[1]) for log in logs for line in log.read_text().splitlines()]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert not (settings.log_dir / "one.log.4").exists()
+    assert own.read_text() == ""
+    assert own.with_name("messages.1").read_text().count("\n") == 100
 
 
 def test_log_below_its_limit_is_left_alone(tmp_path: Path) -> None:

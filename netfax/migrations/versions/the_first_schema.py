@@ -176,6 +176,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("trunk_name", sa.String(length=20), nullable=False),
         sa.Column("channel", sa.String(length=128), nullable=False),
+        sa.Column("channel_uid", sa.String(length=150), nullable=False),
         sa.Column("caller", sa.String(length=32), nullable=False),
         sa.Column("called", sa.String(length=32), nullable=False),
         sa.Column("remote_station_id", sa.String(length=64), nullable=False),

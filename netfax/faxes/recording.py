@@ -1,0 +1,116 @@
+"""An inbound call has ended: from what lies on the gateway's disk to its record."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from netfax import telephony
+from netfax.db import reading, unit_of_work
+from netfax.documents.tiff import count_pages
+from netfax.faxes.journal import in_path, number, read_journal
+from netfax.faxes.models import Reception
+from netfax.faxes.receive import InboundCall, InboundResult, is_recorded, record_reception
+from netfax.settings import settings
+from netfax.storage.disk import Stored, delete_blob, store_file
+
+log = structlog.get_logger()
+
+_RECEPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def record_inbound(reception_id: str) -> None:
+    """Record an inbound call by its journal and its spool file, and delete both last.
+
+    May be called again; raises `BrokenJournal`, OSError or the database's error, and then all is still there.
+    """
+    gateway = settings().gateway_dir
+    journal = in_path(gateway / telephony.JOURNAL, checked_reception_id(reception_id))
+    values = read_journal(journal)
+    if values.get("decision") not in telephony.REFUSAL_CAUSES:
+        _record(reception_id, values, spool_file(reception_id))
+    spool_file(reception_id).unlink(missing_ok=True)
+    journal.unlink(missing_ok=True)
+
+
+def rescue_inbound(reception_id: str) -> None:
+    """Record a call that has no whole journal and will get none: its pages were confirmed to the caller.
+
+    They lie in the spool file. The journal, if any, is left to the caller; raises as `record_inbound` does, and then
+    all is still there.
+    """
+    spool = spool_file(checked_reception_id(reception_id))
+    _record(reception_id, {}, spool)
+    spool.unlink(missing_ok=True)
+
+
+def spool_file(reception_id: str) -> Path:
+    """Where the gateway receives the pages of a call."""
+    return settings().gateway_dir / telephony.SPOOL_IN / f"{reception_id}.tif"
+
+
+def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
+    """Count the pages in the file itself: SpanDSP confirms pages that it could not write."""
+    with reading() as uow:
+        # Asked before the file is stored: a sweep that finds the database gone must not leave a copy each time.
+        if is_recorded(uow, reception_id):
+            return
+    pages = count_pages(spool) if spool.exists() else 0
+    stored = store_file(spool) if pages else None
+    with unit_of_work() as uow:
+        reception = record_reception(uow, _call(reception_id, values), _result(values), stored, pages)
+    if reception is None:
+        _forget(stored)
+        return
+    _report(reception)
+
+
+def _forget(stored: Stored | None) -> None:
+    if stored is not None:
+        delete_blob(stored.key)
+
+
+def _report(reception: Reception) -> None:
+    log.info("inbound.recorded", reception=reception.id, state=reception.state, pages=reception.pages)
+    if reception.pages < reception.pages_confirmed:
+        log.error(
+            "inbound.pages_lost",
+            reception=reception.id,
+            confirmed=reception.pages_confirmed,
+            on_disk=reception.pages,
+        )
+
+
+def _call(reception_id: str, values: Mapping[str, str]) -> InboundCall:
+    return InboundCall(
+        reception_id=reception_id,
+        gateway=settings().gateway,
+        trunk=values.get("trunk", ""),
+        channel="",
+        channel_uid="",
+        caller=values.get("caller", ""),
+        called=values.get("called", ""),
+    )
+
+
+def _result(values: Mapping[str, str]) -> InboundResult:
+    ended = number(values, "epoch")
+    return InboundResult(
+        success=values.get("status") == "SUCCESS",
+        status_text=values.get("statusstr", "") or values.get("error", ""),
+        pages_confirmed=number(values, "pages"),
+        rate=number(values, "rate"),
+        mode=values.get("mode", ""),
+        remote_station_id=values.get("station", ""),
+        seconds=number(values, "seconds"),
+        ended_at=datetime.fromtimestamp(ended, UTC) if ended else datetime.now(UTC),
+    )
+
+
+def checked_reception_id(reception_id: str) -> str:
+    """Names from outside never touch the disk: only a UUID of the dialplan's passes."""
+    if not _RECEPTION.fullmatch(reception_id):
+        raise ValueError(f"not a reception id: {reception_id!r}")
+    return reception_id
