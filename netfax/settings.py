@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     line_address: str = "127.0.0.1"
     # Address on which the portal listens.
     portal_address: str = "127.0.0.1"
+    # How many proxies before the portal are believed about the visitor's address, host and scheme.
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
 
     def port(self, service: str) -> int:
         """The TCP or UDP port of a service, by its name in `PORT_OFFSETS`."""

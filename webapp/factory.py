@@ -2,6 +2,7 @@
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from netfax.settings import Settings
 from webapp import assets, errors, faxes, health, identity, language, mailbox, pages, security, send, shown, signin
@@ -35,4 +36,7 @@ def create_app(settings: Settings, built: assets.Built = assets.BUILT) -> Flask:
     signin.limiter.init_app(app)
     for feature in (signin, send, mailbox, faxes, pages, health):
         app.register_blueprint(feature.blueprint)
+    hops = settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app

@@ -214,6 +214,21 @@ def test_cookie_is_kept_from_scripts_and_is_secure_over_tls(portal: Portal) -> N
     assert "Secure" in over_tls
 
 
+@pytest.mark.parametrize(("proxies", "address", "cookie"), [(0, "127.0.0.1", "netfax="), (1, "192.0.2.7", "__Host-")])
+def test_only_as_many_proxies_as_are_set_are_believed(
+    world: World, tmp_path: Path, proxies: int, address: str, cookie: str
+) -> None:
+    portal = open_portal(make_built(tmp_path / "built"), trusted_proxies=proxies)
+    portal.client.environ_base |= {
+        "HTTP_X_FORWARDED_FOR": "198.51.100.66, 192.0.2.7",
+        "HTTP_X_FORWARDED_PROTO": "https",
+    }
+    assert portal.get("/signin").headers["Set-Cookie"].startswith(cookie)
+    assert portal.sign_in("alice@demo", "wrong").status_code == 422
+    with reading() as uow:
+        assert uow.session.scalars(select(SignInFailure.address)).all() == [address]
+
+
 def test_health_needs_no_sign_in_and_writes_nothing(portal: Portal) -> None:
     before = (count(SignIn), count(SignInFailure))
     answer = portal.get("/healthz")

@@ -67,8 +67,9 @@ class Portal:
         return self.post("/signin", {"login": login, "password": password})
 
 
-def open_portal(built: Built) -> Portal:
-    app = create_app(settings(), built)
+def open_portal(built: Built, **changes: Any) -> Portal:
+    """A portal, its settings changed as told."""
+    app = create_app(settings().model_copy(update=changes), built)
     app.testing = True
     return Portal(app.test_client())
 
