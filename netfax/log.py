@@ -4,13 +4,18 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
 
 
 def set_up_log(service: str) -> None:
     """Log as this service from now on; the libraries' own warnings come the same way."""
+
+    def with_service(_logger: object, _method: str, entry: EventDict) -> EventDict:
+        return {"service": service, **entry}
+
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            with_service,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -19,12 +24,12 @@ def set_up_log(service: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
     )
-    structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                with_service,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(ensure_ascii=True, default=repr),
             ],
