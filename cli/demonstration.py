@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from cli.output import console
+from cli.output import console, mode_words
 from dialplan import network_phone
 from netfax.db import reading
 from netfax.documents.convert import to_fax_tiff
@@ -130,7 +130,7 @@ def _look_at_reception(before: set[str]) -> tuple[Reception | None, _Seen | None
 
 
 def _line(news: live.Progress) -> str:
-    return f"{news.rate} bit/s, {_mode(news.mode)}" if news.rate else ""
+    return f"{news.rate} bit/s, {mode_words(news.mode)}" if news.rate else ""
 
 
 def _report_delivery(settings: Settings, uuid: str) -> None:
@@ -142,7 +142,7 @@ def _report_delivery(settings: Settings, uuid: str) -> None:
             raise DemonstrationFailed(reason=reason, logs=settings.log_dir)
         console.print(
             f"   {info.en}: {delivery.pages_confirmed} page(s) in {last.seconds} s, {last.rate} bit/s, "
-            f"{_mode(last.mode)}, answered by “{last.remote_station_id}”",
+            f"{mode_words(last.mode)}, answered by “{last.remote_station_id}”",
             markup=False,
         )
 
@@ -153,10 +153,6 @@ def _report_reception(settings: Settings, reception: Reception) -> None:
         raise DemonstrationFailed(reason=f"{info.en}, {reception.status_text}", logs=settings.log_dir)
     console.print(
         f"   {info.en}: {reception.pages} page(s) in {reception.seconds} s, {reception.rate} bit/s, "
-        f"{_mode(reception.mode)}, from “{reception.remote_station_id}”; it is in {RECIPIENT}'s inbox",
+        f"{mode_words(reception.mode)}, from “{reception.remote_station_id}”; it is in {RECIPIENT}'s inbox",
         markup=False,
     )
-
-
-def _mode(mode: str) -> str:
-    return "T.38" if mode.upper() == "T38" else "audio (G.711)"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cli.output import as_json, console, language, listing, refuses_clearly
+from cli.output import as_json, console, language, listing, mode_words, refuses_clearly
 from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.documents.preview import to_pdf
 from netfax.faxes import listing as lists
@@ -209,7 +209,7 @@ def _progress_words(progress: live.Progress | None, first_page: int, pages: int)
     if progress is None:
         return ""
     page = live.page_on_the_line(progress, first_page, pages)
-    return f"page {page} of {pages}, {progress.rate} bit/s, {progress.mode}"
+    return f"page {page} of {pages}, {progress.rate} bit/s, {mode_words(progress.mode)}"
 
 
 def incoming_row(item: MailboxItem) -> dict[str, object]:

@@ -59,6 +59,11 @@ def _commands(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
+def mode_words(mode: str) -> str:
+    """How a call carried its fax: T.38 or audio."""
+    return "T.38" if mode.upper() == "T38" else "audio (G.711)"
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """Print rows under their columns, or the sentence that says what to do when there are none."""
     if not rows:

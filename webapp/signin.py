@@ -38,6 +38,11 @@ def enter() -> str | Response | tuple[str, int]:
     # Nothing of the cookie from before the sign-in lives on.
     session.clear()
     login_user(load(session_id))
+    chosen = request.args.get("lang", "")
+    if chosen in LANGUAGES:
+        # He has just asked for it by the link of this page.
+        with unit_of_work() as uow:
+            set_language(uow, viewer(), chosen)
     return redirect(_own_address(request.args.get("next", "")))
 
 

@@ -162,7 +162,7 @@ def test_the_queue_shows_where_a_call_is(world: World, monkeypatch: pytest.Monke
     news = {only_attempt(): Progress("T38", 14400, 2, "")}
     monkeypatch.setattr(live, "progress", lambda _ids: news)
     (row,) = rows("queue", "--user", "bob@demo")
-    assert (row["state"], row["progress"], row["attempts"]) == ("dialing", "page 2 of 3, 14400 bit/s, T38", 1)
+    assert (row["state"], row["progress"], row["attempts"]) == ("dialing", "page 2 of 3, 14400 bit/s, T.38", 1)
     assert "page 2 of 3" in run("queue", "--user", "bob@demo").stdout
 
 

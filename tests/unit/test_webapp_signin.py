@@ -252,6 +252,16 @@ def test_language_is_chinese_unless_something_asks_for_english(world: World, tmp
     assert 'lang="en"' in portal.get("/signin").text
 
 
+def test_language_chosen_at_the_sign_in_is_the_users_from_then_on(portal: Portal, world: World) -> None:
+    let_in(world.alice, language="zh")
+    assert "/signin?next=&amp;lang=en" in portal.get("/signin?lang=en").text
+    portal.post("/signin?lang=en", {"login": "alice@demo", "password": PASSWORD}, page="/signin")
+    assert "Inbox" in portal.get("/inbox").text
+    portal.post("/signout", {}, page="/inbox")
+    portal.sign_in("alice@demo")
+    assert "Inbox" in portal.get("/inbox").text
+
+
 def test_users_language_goes_before_the_browsers_and_can_be_changed(portal: Portal, world: World) -> None:
     let_in(world.alice, language="zh")
     portal.sign_in("alice@demo")
