@@ -250,7 +250,7 @@ def fake_mmdebstrap(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) 
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-MAKES_ROOT = 'cd "$(mktemp -d)" && mkdir -p usr/sbin && touch usr/sbin/asterisk && tar -cf "$last" ./usr'
+MAKES_ROOT = 'cd "${last%/*}" && mkdir -p usr/sbin && touch usr/sbin/asterisk && tar -cf "$last" ./usr'
 EXPIRED = (
     f"case \"$*\" in *Check-Valid-Until*) {MAKES_ROOT} ;; *) echo 'E: Release file for x is expired'; exit 25 ;; esac"
 )
