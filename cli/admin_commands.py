@@ -7,7 +7,7 @@ from cli.gateway import apply_gateway, registrations
 from cli.output import console, language, listing, refuses_clearly
 from netfax.db import reading, unit_of_work
 from netfax.lines.models import Trunk, TrunkKind
-from netfax.lines.service import add_trunk, list_trunks
+from netfax.lines.service import add_trunk, list_trunks, remove_trunk
 from netfax.numbers.read import read_number
 from netfax.org.homes import system_home
 from netfax.org.models import OwnedNumber
@@ -138,6 +138,16 @@ def trunk_add(
         )
         add_trunk(uow, row, channels=channels if channels is not None else 1 if soft_modem else 30)
     console.print(apply_gateway(settings()), markup=False)
+
+
+@trunk.command("remove")
+@click.argument("name")
+@refuses_clearly
+def trunk_remove(name: str) -> None:
+    """Take a trunk out of use, on the running system too; the calls that it carried keep their history."""
+    with unit_of_work() as uow:
+        remove_trunk(uow, name)
+    console.print(apply_gateway(settings(), removed=[name]), markup=False)
 
 
 @click.group()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, NotConnected
 from netfax import telephony
@@ -17,31 +18,38 @@ ASK_SECONDS = 3
 SIP_STATES = {"Reachable": "reachable", "Unreachable": "unreachable", "NonQualified": "not asked yet"}
 
 
-def apply_gateway(settings: Settings) -> str:
-    """Have the running gateway take the trunks of the database; a sentence that says whether it did."""
+def apply_gateway(settings: Settings, removed: Sequence[str] = ()) -> str:
+    """Have the running gateway take the trunks of the database; a sentence that says whether it did.
+
+    `removed` are the names of SIP trunks that it must know no more.
+    """
     with reading() as uow:
-        wanted = {trunk.name for trunk in list_trunks(uow, settings.gateway) if trunk.enabled}
+        wanted = {trunk.name for trunk in list_trunks(uow, settings.gateway)}
     if send(Job.RELOAD_GATEWAY, settings.gateway):
         deadline = time.monotonic() + APPLY_SECONDS
         while time.monotonic() < deadline:
-            if wanted <= set(registrations(settings)):
+            known = set(registrations(settings, removed))
+            if wanted <= known and known.isdisjoint(removed):
                 return "Saved, and the running gateway has taken it."
             time.sleep(0.5)
     return "Saved; the gateway does not answer and takes it at its next start."
 
 
-def registrations(settings: Settings) -> dict[str, str]:
-    """What the gateway says of each trunk: its registered address, or whether it can be reached; empty without it."""
+def registrations(settings: Settings, also: Sequence[str] = ()) -> dict[str, str]:
+    """What the gateway says of each trunk: its registered address, or whether it can be reached; empty without it.
+
+    Asterisk is asked for the SIP trunks of the database, and of `also`, by name.
+    """
     try:
-        return asyncio.run(_ask(settings))
+        return asyncio.run(_ask(settings, also))
     except (NotConnected, ConnectionLost, TimeoutError):
         return {}
 
 
-async def _ask(settings: Settings) -> dict[str, str]:
+async def _ask(settings: Settings, also: Sequence[str]) -> dict[str, str]:
     with reading() as uow:
         trunks = list_trunks(uow, settings.gateway)
-    sip_trunks = [trunk.name for trunk in trunks if trunk.kind is TrunkKind.SIP]
+    sip_trunks = [trunk.name for trunk in trunks if trunk.kind is TrunkKind.SIP] + list(also)
 
     async def ignore(_event: AmiEvent) -> None:
         return None

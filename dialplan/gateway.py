@@ -11,7 +11,7 @@ from netfax.settings import Settings
 def write_gateway(settings: Settings) -> list[str]:
     """Render the gateway's files from its trunks and write those that changed; returns their names."""
     with reading() as uow:
-        trunks = [trunk_config(trunk) for trunk in list_trunks(uow, settings.gateway) if trunk.enabled]
+        trunks = [trunk_config(trunk) for trunk in list_trunks(uow, settings.gateway)]
     prepare(settings.gateway_dir)
     return write(settings.gateway_dir, gateway_files(settings, trunks))
 

@@ -8,9 +8,8 @@ from netfax.faxes.models import Attempt, Delivery, Priority
 from netfax.faxes.results import Cause
 from netfax.faxes.states import ON_THE_LINE, DeliveryState
 from netfax.lease import hold_lease
-from netfax.lines.models import Trunk
 from netfax.lines.routes import TrunkFacts, routes
-from netfax.lines.service import claim_port, free_ports, trunk_facts
+from netfax.lines.service import claim_port, free_ports, list_trunks, trunk_facts
 from netfax.queue import Job
 from netfax.settings import settings
 from netfax.telephony import new_attempt_id
@@ -34,7 +33,7 @@ def dispatch(uow: UnitOfWork, holder: str) -> int:
     free = free_ports(uow)
     if not free:
         return 0
-    trunks = [trunk_facts(trunk) for trunk in uow.session.scalars(select(Trunk).where(Trunk.enabled))]
+    trunks = [trunk_facts(trunk) for trunk in list_trunks(uow)]
     placed: set[str] = set()
     for delivery in _due(uow, min(BATCH, sum(free.values()))):
         if delivery.identity in placed:

@@ -9,8 +9,7 @@ from netfax import telephony
 from netfax.db import UnitOfWork, now
 from netfax.faxes.models import Direction, MailboxItem, Reception
 from netfax.faxes.states import ReceptionState
-from netfax.lines.models import Trunk
-from netfax.lines.service import claim_port, release_port
+from netfax.lines.service import claim_port, find_trunk, release_port
 from netfax.numbers.read import from_network
 from netfax.org.homes import system_home
 from netfax.org.models import User
@@ -58,8 +57,8 @@ def decide(uow: UnitOfWork, call: InboundCall) -> str:
     owner = find_owner(uow, _identity(uow, call.called))
     if owner is None:
         return telephony.DECISION_UNALLOCATED
-    trunk_id = uow.session.scalar(select(Trunk.id).where(Trunk.name == call.trunk))
-    if trunk_id is None or claim_port(uow, trunk_id, call.reception_id) is None:
+    trunk = find_trunk(uow, call.trunk)
+    if trunk is None or claim_port(uow, trunk.id, call.reception_id) is None:
         return telephony.DECISION_CONGESTION
     uow.session.add(_reception(uow, call, owner))
     return telephony.DECISION_ACCEPT

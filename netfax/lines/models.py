@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from netfax.db import Base, Word, now
@@ -18,9 +18,19 @@ class Trunk(Base):
     """A way out and in. `prefix` is the beginning of the identities it serves, empty for all; the longest wins."""
 
     __tablename__ = "trunk"
+    # A name is free again once its trunk is removed.
+    __table_args__ = (
+        Index(
+            "uq_trunk_name",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(20), unique=True)
+    name: Mapped[str] = mapped_column(String(20))
     gateway: Mapped[str] = mapped_column(String(20))
     kind: Mapped[TrunkKind] = mapped_column(Word(TrunkKind))
     host: Mapped[str] = mapped_column(String(255), default="")
@@ -32,8 +42,9 @@ class Trunk(Base):
     number: Mapped[str] = mapped_column(String(15), default="")
     prefix: Mapped[str] = mapped_column(String(15), default="")
     position: Mapped[int] = mapped_column(default=100)
-    enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # A removed trunk carries nothing; its row stays for the history of the calls that it carried.
+    removed_at: Mapped[datetime | None]
 
     ports: Mapped[list["Port"]] = relationship(back_populates="trunk", order_by="Port.position")
 

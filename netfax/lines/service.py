@@ -5,7 +5,7 @@ import re
 from sqlalchemy import select, update
 
 from netfax.db import UnitOfWork, now
-from netfax.errors import UserError
+from netfax.errors import NotFound, UserError
 from netfax.lines.models import Port, Trunk, TrunkKind
 from netfax.lines.routes import TrunkFacts
 
@@ -22,6 +22,12 @@ class BadTrunk(UserError):
     code = "bad_trunk"
     en = "The trunk can't be added: {reason_en}."
     zh = "无法添加线路：{reason_zh}。"
+
+
+class TrunkBusy(UserError):
+    code = "trunk_busy"
+    en = "Calls are on trunk {name} ({calls}): try again when they have ended."
+    zh = "线路 {name} 正在通话（{calls} 路）：请在通话结束后重试。"
 
 
 def trunk_facts(trunk: Trunk) -> TrunkFacts:
@@ -46,7 +52,7 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
             reason_en="its name takes 1 to 20 small letters, digits and -, a letter first, no word of Asterisk's own",
             reason_zh="名称应为 1 到 20 个小写字母、数字或 -，以字母开头，且不是 Asterisk 的保留字",
         )
-    if uow.session.scalar(select(Trunk.id).where(Trunk.name == trunk.name)):
+    if find_trunk(uow, trunk.name) is not None:
         raise BadTrunk(reason_en=f"there is one named {trunk.name} already", reason_zh=f"名称 {trunk.name} 已存在")
     if not 1 <= channels <= MAX_PORTS:
         raise BadTrunk(reason_en=f"channels go from 1 to {MAX_PORTS}", reason_zh=f"通道数应为 1 到 {MAX_PORTS}")
@@ -68,9 +74,27 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
         )
 
 
+def remove_trunk(uow: UnitOfWork, name: str) -> None:
+    """Take a trunk out of use: `NotFound` when there is none, `TrunkBusy` while calls are on it."""
+    trunk = find_trunk(uow, name)
+    if trunk is None:
+        raise NotFound
+    busy = sum(port.claimed_by is not None for port in trunk.ports)
+    if busy:
+        raise TrunkBusy(name=name, calls=busy)
+    for port in trunk.ports:
+        uow.session.delete(port)
+    trunk.removed_at = now()
+
+
+def find_trunk(uow: UnitOfWork, name: str) -> Trunk | None:
+    """The trunk of a name, unless it was removed."""
+    return uow.session.scalar(select(Trunk).where(Trunk.name == name, Trunk.removed_at.is_(None)))
+
+
 def list_trunks(uow: UnitOfWork, gateway: str | None = None) -> list[Trunk]:
     """The trunks of one gateway, or all, in the order in which they are tried."""
-    query = select(Trunk).order_by(Trunk.position, Trunk.id)
+    query = select(Trunk).where(Trunk.removed_at.is_(None)).order_by(Trunk.position, Trunk.id)
     return list(uow.session.scalars(query if gateway is None else query.where(Trunk.gateway == gateway)))
 
 
@@ -108,9 +132,9 @@ def release_port(uow: UnitOfWork, call_id: str) -> None:
 
 
 def free_ports(uow: UnitOfWork) -> dict[int, int]:
-    """How many ports are free on each enabled trunk, by trunk id; trunks without one are left out."""
+    """How many ports are free on each trunk, by trunk id; trunks without one are left out."""
     counts: dict[int, int] = {}
-    query = select(Port.trunk_id).join(Trunk).where(Trunk.enabled, Port.enabled, Port.claimed_by.is_(None))
+    query = select(Port.trunk_id).where(Port.enabled, Port.claimed_by.is_(None))
     for trunk_id in uow.session.scalars(query):
         counts[trunk_id] = counts.get(trunk_id, 0) + 1
     return counts

@@ -20,6 +20,8 @@ def test_a_soft_modem_registers_and_gets_the_faxes_to_its_number(system: System,
         row = system.ended(BOB, uuid)
         assert (row["state"], row["mode"]) == ("sent", "audio")
         assert_same_pages(sent, received)
+    assert "the running gateway has taken it" in system.cli("trunk", "remove", "modem1").stdout
+    assert "modem1" not in _registered(system)
 
 
 def test_a_sip_trunk_carries_what_its_prefix_names(system: System, tmp_path: Path) -> None:
@@ -33,6 +35,10 @@ def test_a_sip_trunk_carries_what_its_prefix_names(system: System, tmp_path: Pat
     row = system.ended(BOB, uuid)
     assert row["state"] == "sent"
     assert_arrived(system, BOB, row, "7721019", tmp_path)
+    assert "the running gateway has taken it" in system.cli("trunk", "remove", "second").stdout
+    assert "second" not in _registered(system)
+    assert "second" not in (system.home / "gateway/etc/pjsip.conf").read_text()
+    assert system.delivery(BOB, uuid) == row
 
 
 def test_a_trunk_that_can_not_be_is_refused_with_a_sentence(system: System) -> None:

@@ -15,8 +15,10 @@ from cli.main import main
 from cli.output import language
 from netfax.db import unit_of_work
 from netfax.faxes import live
+from netfax.faxes.finish import finish_attempt
 from netfax.faxes.live import Progress
-from netfax.faxes.models import Delivery, Direction, MailboxItem, Reception, Submission
+from netfax.faxes.models import Attempt, Delivery, Direction, MailboxItem, Reception, Submission
+from netfax.faxes.results import CallOutcome
 from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.lines.models import Trunk, TrunkKind
 from netfax.org.models import OwnedNumber
@@ -37,7 +39,7 @@ FAR = "07367721001"
 @pytest.fixture
 def world(database: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(admin_commands, "registrations", lambda _settings: {"pstn": "reachable"})
-    monkeypatch.setattr(admin_commands, "apply_gateway", lambda _settings: "Saved.")
+    monkeypatch.setattr(admin_commands, "apply_gateway", lambda _settings, removed=(): "Saved.")
     # No Redis runs here; its absence is tested with the live progress.
     monkeypatch.setattr(live, "watch", lambda _ids: None)
     monkeypatch.setattr(live, "progress", lambda _ids: {})
@@ -257,6 +259,24 @@ def test_trunks_are_added_with_what_their_kind_needs(world: World) -> None:
     listed = {row["name"]: row["registered"] for row in rows("trunk", "list")}
     assert listed == {"pstn": "reachable", "backup": "no", "modem1": "no"}
     assert "s3cret" not in run("trunk", "list").stdout + run("trunk", "list", "--json").stdout
+
+
+def test_a_trunk_is_removed_and_its_name_free_again(world: World) -> None:
+    sip = ("trunk", "add", "--kind", "sip", "--name", "backup", "--host", "sip.example.net")
+    assert run(*sip).exit_code == 0
+    make_delivery(world.alice)
+    dispatch_now()
+    assert "Calls are on trunk pstn (1)" in refused("trunk", "remove", "pstn")
+    assert run("trunk", "remove", "backup").exit_code == 0
+    assert {row["name"] for row in rows("trunk", "list")} == {"pstn"}
+    assert "no such entry" in refused("trunk", "remove", "backup")
+    assert run(*sip).exit_code == 0
+    with unit_of_work() as uow:
+        finish_attempt(uow, only_attempt(), CallOutcome(answered=False, hangup_cause=1), actor="test")
+    assert run("trunk", "remove", "pstn").exit_code == 0
+    with unit_of_work() as uow:
+        (attempt,) = uow.session.scalars(select(Attempt))
+        assert attempt.trunk.name == "pstn"
 
 
 # --- What is refused ---

@@ -78,11 +78,19 @@ def upgrade() -> None:
         sa.Column("number", sa.String(length=15), nullable=False),
         sa.Column("prefix", sa.String(length=15), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("removed_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trunk")),
-        sa.UniqueConstraint("name", name=op.f("uq_trunk_name")),
     )
+    with op.batch_alter_table("trunk", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_trunk_name",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("removed_at IS NULL"),
+            postgresql_where=sa.text("removed_at IS NULL"),
+        )
+
     op.create_table(
         "blob",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -426,6 +434,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_blob_tenant_id"))
 
     op.drop_table("blob")
+    with op.batch_alter_table("trunk", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_trunk_name", sqlite_where=sa.text("removed_at IS NULL"), postgresql_where=sa.text("removed_at IS NULL")
+        )
+
     op.drop_table("trunk")
     with op.batch_alter_table("tenant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tenant_parent_id"))
