@@ -52,7 +52,7 @@ def redis_probe(settings: Settings) -> Probe:
 
 
 def asterisk_probe(port: int, user: str, secret: Callable[[], str]) -> Probe:
-    """The AMI banner, a login and a Ping: Asterisk is loaded and takes orders."""
+    """The AMI banner, a login, and Asterisk's word that it has booted: before it, a call finds no dialplan."""
 
     def ask() -> str:
         try:
@@ -68,18 +68,18 @@ def asterisk_probe(port: int, user: str, secret: Callable[[], str]) -> Probe:
 def _ask_ami(line: socket.socket, user: str, secret: str) -> str:
     deadline = time.monotonic() + ANSWER_SECONDS
     banner = _read_until(line, b"\r\n", deadline).decode(errors="replace").splitlines()[0]
-    login = f"Action: Login\r\nUsername: {user}\r\nSecret: {secret}\r\nEvents: off\r\n\r\n"
+    login = f"Action: Login\r\nUsername: {user}\r\nSecret: {secret}\r\nEvents: system\r\n\r\n"
     line.sendall(login.encode())
-    if b"Success" not in _read_until(line, b"\r\n\r\n", deadline):
+    answer = _read_until(line, b"\r\n\r\n", deadline)
+    if b"Success" not in answer:
         raise ProbeError("AMI refuses our login")
-    line.sendall(b"Action: Ping\r\n\r\n")
-    _read_until(line, b"Pong", deadline)
+    _read_until(line, b"FullyBooted", deadline, answer)
     line.sendall(b"Action: Logoff\r\n\r\n")
     return banner
 
 
-def _read_until(line: socket.socket, end: bytes, deadline: float) -> bytes:
-    seen = b""
+def _read_until(line: socket.socket, end: bytes, deadline: float, seen: bytes = b"") -> bytes:
+    """What came, with what was `seen` before, as soon as `end` is in it."""
     while end not in seen:
         block = line.recv(4096)
         if not block or time.monotonic() > deadline:

@@ -65,15 +65,21 @@ class ReceivedFax(FaxResult):
 
 
 class Ami:
-    """A plain AMI connection to one Asterisk on this machine, for one question after the other."""
+    """A plain AMI connection to one Asterisk on this machine, for one question after the other.
 
-    def __init__(self, port: int, user: str, secret: str) -> None:
+    Made when Asterisk has booted: before that it acknowledges a call and then knows no extension. A user without
+    `read = system` is not told of it, and passes `await_boot=False`.
+    """
+
+    def __init__(self, port: int, user: str, secret: str, *, await_boot: bool = True) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=AMI_TIMEOUT)
         self._lines = self._socket.makefile("rb")
         self._lines.readline()  # the greeting
         answer = self.ask({"Action": "Login", "Username": user, "Secret": secret})
         if answer.get("Response") != "Success":
             raise NetworkPhoneError(why=f"AMI refused {user}: {answer.get('Message')}", log="log/messages")
+        while await_boot and self.read().get("Event") != "FullyBooted":
+            pass
 
     def __enter__(self) -> "Ami":
         return self
@@ -81,6 +87,9 @@ class Ami:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._lines.close()
         self._socket.close()
 

@@ -95,7 +95,7 @@ def _render(role: str, settings: Settings, values: Mapping[str, object]) -> dict
         keep_trailing_newline=True,
     )
     environment.globals.update(
-        tel=telephony, settings=settings, v=_variable, module_dir=_module_dir(settings), **values
+        tel=telephony, settings=settings, v=_variable, module_dir=module_dir(settings.asterisk), **values
     )
     return {
         f"etc/{path.name.removesuffix('.j2')}": environment.get_template(f"{folder}/{path.name}").render()
@@ -109,9 +109,9 @@ def _variable(name: str) -> str:
     return "${" + name + "}"
 
 
-def _module_dir(settings: Settings) -> str:
+def module_dir(root: Path) -> str:
     """The folder of Asterisk's modules as its sandbox sees it; this machine's own triplet where no root is yet."""
-    found = sorted((settings.asterisk / "usr/lib").glob("*/asterisk/modules"))
+    found = sorted((root / "usr/lib").glob("*/asterisk/modules"))
     triplet = found[0].parts[-3] if found else f"{os.uname().machine}-linux-gnu"
     return MODULE_DIR.format(triplet=triplet)
 

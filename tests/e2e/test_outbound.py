@@ -144,7 +144,7 @@ def test_a_fax_on_the_line_shows_its_page_and_rate_and_can_be_cancelled(system: 
         row = system.delivery(BOB, uuid) or row
         if "page 1" in row["progress"]:
             break
-    assert row["progress"] == "page 1 of 2, 14400 bit/s, T38"
+    assert row["progress"] == "page 1 of 2, 14400 bit/s, T.38"
     system.cli("cancel", row["uuid"], "--user", BOB)
     row = system.ended(BOB, uuid)
     assert (row["state"], row["attempts"]) == ("cancelled", 1)

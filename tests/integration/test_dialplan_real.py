@@ -25,7 +25,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dialplan import asterisk, network, network_phone, render
-from dialplan.network_phone import Ami, ReceivedFax, SentFax
+from dialplan.network_phone import Ami, NetworkPhoneError, ReceivedFax, SentFax
 from netfax import telephony as tel
 from netfax.settings import MEDIA_OFFSETS, PORT_OFFSETS, Settings, make_secrets
 from tests.raw_caller import RawCaller
@@ -220,9 +220,13 @@ def free_base() -> int:
             return base
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def has_booted(settings: Settings, name: str, user: str) -> bool:
+    secret = {tel.AMI_USER_BRIDGE: "ami_bridge", tel.AMI_USER_NETWORK: "ami_network"}[user]
+    try:
+        Ami(settings.port(f"{name}_ami"), user, settings.secret(secret)).close()
+    except (OSError, NetworkPhoneError):
+        return False
+    return True
 
 
 def is_free(port: int, kind: socket.SocketKind) -> bool:
@@ -280,8 +284,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         stack.enter_context(running(settings, settings.network_dir, render.network_files(settings)))
         gateway = render.gateway_files(settings, trunks(settings, T38, G711))
         stack.enter_context(running(settings, settings.gateway_dir, gateway))
-        for service in ("gateway_ami", "network_ami"):
-            until(f"{service} is up", partial(answers, settings.port(service)))
+        for name, user in (("gateway", tel.AMI_USER_BRIDGE), ("network", tel.AMI_USER_NETWORK)):
+            until(f"the {name} has booted", partial(has_booted, settings, name, user))
         agi = FakeAgi(settings.port("agi"))
         pool = stack.enter_context(ThreadPoolExecutor(40))
         rig = Rig(settings, agi, home, pool)
@@ -494,8 +498,10 @@ def test_duplicate_attempt_id_decides_nothing(rig: Rig) -> None:
             refused = ami.read()
         path = rig.settings.gateway_dir / tel.JOURNAL / f"{tel.JOURNAL_OUT_PREFIX}{attempt}"
         assert journal(path) == {}
-        until("the first call ends", lambda: ami.read().get("Event") == "Hangup")
-    assert journal(path)["uniqueid"].decode() == attempt
+        ended = ami.read()
+        while ended.get("Event") != "Hangup":
+            ended = ami.read()
+    assert journal(path).get("uniqueid", b"").decode() == attempt, (ended, refused)
     assert len([lines for lines in rig.agi.requests if f"agi_arg_1: {attempt}\n".encode() in lines]) == 1
 
 
@@ -505,7 +511,7 @@ def test_new_trunks_are_there_after_a_reload_and_calls_go_on(rig: Rig) -> None:
     files = render.gateway_files(settings, [*trunks(settings, T38, G711, "third"), modem])
     changed = render.write(settings.gateway_dir, files)
     assert changed == ["etc/extensions.conf", "etc/iax.conf", "etc/pjsip.conf"]
-    with Ami(settings.port("gateway_ami"), tel.AMI_USER_APPLY, settings.secret("ami_apply")) as ami:
+    with Ami(settings.port("gateway_ami"), tel.AMI_USER_APPLY, settings.secret("ami_apply"), await_boot=False) as ami:
         for command in ("dialplan reload", "module reload res_pjsip.so", "iax2 reload"):
             assert ami.ask({"Action": "Command", "Command": command})["Response"] == "Success"
     with rig.bridge() as ami:
