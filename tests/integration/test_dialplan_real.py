@@ -445,7 +445,7 @@ def test_line_breaks_in_the_from_user_forge_nothing(rig: Rig) -> None:
         caller.request(
             "INVITE", UNALLOCATED, "66601%0d%0aagi_arg_1%3a%20evil%0d%0a%0d%0aEvent%3a%20Hangup", os.urandom(8).hex()
         )
-        assert caller.final() == 486
+        assert caller.final() == 404
     # Letters are filtered out; the digits of the forged text stay as digits.
     (lines,) = rig.agi.of(tel.AGI_INBOUND_START, "666011")
     keys = [line.split(b":")[0] for line in lines]
@@ -479,6 +479,14 @@ def test_caller_who_gives_up_before_the_answer_is_journalled_and_told(rig: Rig) 
     assert (entry["status"], entry["pages"], entry["seconds"]) == (b"", b"", b"0")
 
 
+def read_of_call(ami: Ami, attempt: str, **wanted: str) -> None:
+    """Read until an event of this call has these values; the bridge hears of other calls of ours as well."""
+    while True:
+        event = ami.read()
+        if attempt in (event.get("Uniqueid"), event.get("ActionID")) and wanted.items() <= event.items():
+            return
+
+
 def test_duplicate_attempt_id_decides_nothing(rig: Rig) -> None:
     attempt = tel.new_attempt_id(rig.settings.secret("attempt_prefix"))
     variables = [
@@ -491,17 +499,13 @@ def test_duplicate_attempt_id_decides_nothing(rig: Rig) -> None:
     draw_fax(rig.settings.gateway_dir / tel.SPOOL_OUT / f"{attempt}.tif", 1, 202)
     with rig.bridge() as ami:
         ami.send(originate(attempt, f"PJSIP/7722021@{T38}"), variables)
-        until("the first call is up", lambda: ami.read().get("ChannelStateDesc") == "Up")
+        read_of_call(ami, attempt, ChannelStateDesc="Up")
         ami.send(originate(attempt, f"PJSIP/7722021@{T38}"), variables)
-        refused = ami.read()
-        while refused.get("Event") != "OriginateResponse" or refused["Response"] != "Failure":
-            refused = ami.read()
+        read_of_call(ami, attempt, Event="OriginateResponse", Response="Failure")
         path = rig.settings.gateway_dir / tel.JOURNAL / f"{tel.JOURNAL_OUT_PREFIX}{attempt}"
         assert journal(path) == {}
-        ended = ami.read()
-        while ended.get("Event") != "Hangup":
-            ended = ami.read()
-    assert journal(path).get("uniqueid", b"").decode() == attempt, (ended, refused)
+        read_of_call(ami, attempt, Event="Hangup")
+    assert journal(path)["uniqueid"].decode() == attempt
     assert len([lines for lines in rig.agi.requests if f"agi_arg_1: {attempt}\n".encode() in lines]) == 1
 
 
@@ -529,7 +533,7 @@ def test_bridge_may_not_run_commands_and_sees_no_event_but_its_own(rig: Rig) -> 
         prefix = rig.settings.secret("attempt_prefix")
         with RawCaller(rig.settings) as caller:
             caller.request("INVITE", UNALLOCATED, f"66604%0d%0aUniqueid%3a%20{prefix[::-1]}", os.urandom(8).hex())
-            assert caller.final() == 486
+            assert caller.final() == 404
         ami.send({"Action": "Ping", "ActionID": "last"})
         while (message := ami.read()).get("ActionID") != "last":
             ours = [message.get(key, "") for key in ("Uniqueid", "ActionID", "DestUniqueid", "FileName")]
