@@ -1,6 +1,7 @@
 """The dispatcher and the periodic sweep: `python -m jobs.dispatcher`."""
 
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -13,7 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from netfax.db import reading, unit_of_work
 from netfax.faxes.convert import waiting_submissions
-from netfax.faxes.dispatch import dispatch
+from netfax.faxes.dispatch import Dispatcher
+from netfax.faxes.inside import deliver_inside
+from netfax.faxes.submit import forget_client_keys
+from netfax.faxes.sweep import mend_waits, put_off
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
 from netfax.queue import WAKE_DISPATCHER, Job, redis, send_unless_sent
@@ -33,26 +37,60 @@ def main() -> None:
     stop = keep_beating("dispatcher")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    holder = f"{socket.gethostname()}:{os.getpid()}"
+    dispatcher = Dispatcher(f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[-64:])
     swept_at = time.monotonic()
     while not stop.is_set():
-        try:
-            with unit_of_work() as uow:
-                placed = dispatch(uow, holder)
-            if time.monotonic() - swept_at >= SWEEP_SECONDS:
-                sweep()
-                swept_at = time.monotonic()
-        except SQLAlchemyError as error:
-            log.warning("dispatch.failed", error=str(error))
-            placed = 0
-        if not placed:
+        more = work(dispatcher)
+        if time.monotonic() - swept_at >= SWEEP_SECONDS:
+            sweep()
+            swept_at = time.monotonic()
+        if not more:
             sleep(stop)
 
 
+def work(dispatcher: Dispatcher) -> bool:
+    """One round of the dispatcher and what it found for inside; whether more is due already."""
+    try:
+        with unit_of_work() as uow:
+            done = dispatcher.round(uow)
+    except SQLAlchemyError as error:
+        log.warning("dispatch.failed", error=str(error))
+        dispatcher.forget()
+        return False
+    taken = [_hand_over(delivery_id) for delivery_id in done.inside]
+    if not all(taken):
+        dispatcher.forget()
+    return done.more
+
+
+def _hand_over(delivery_id: int) -> bool:
+    """Deliver inside, or try again a little later; False when the database took neither."""
+    try:
+        deliver_inside(delivery_id)
+    except OSError as error:
+        log.error("inside.failed", delivery=delivery_id, error=str(error))
+        try:
+            with unit_of_work() as uow:
+                put_off(uow, delivery_id)
+        except SQLAlchemyError:
+            return False
+    except SQLAlchemyError as error:
+        log.error("inside.failed", delivery=delivery_id, error=str(error))
+        return False
+    return True
+
+
 def sweep() -> None:
-    """Send again what waits in the database and may have been lost with Redis."""
-    with reading() as uow:
-        waiting = waiting_submissions(uow)
+    """Send again what waits in the database and may have been lost with Redis; mend what the clock has hurt."""
+    try:
+        with reading() as uow:
+            waiting = waiting_submissions(uow)
+        with unit_of_work() as uow:
+            mend_waits(uow)
+            forget_client_keys(uow)
+    except SQLAlchemyError as error:
+        log.warning("sweep.failed", error=str(error))
+        return
     for submission_uuid in waiting:
         send_unless_sent(Job.CONVERT, submission_uuid, seconds=CONVERT_PATIENCE_SECONDS)
 

@@ -2,12 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import String, or_, select, update
+from sqlalchemy import String, or_, select, true, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from netfax.db import Base, UnitOfWork, now
 
 LEASE_SECONDS = 15
+# Between machines whose clocks are kept by NTP.
+CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 class Lease(Base):
@@ -21,21 +23,28 @@ class Lease(Base):
     until: Mapped[datetime]
 
 
-def hold_lease(uow: UnitOfWork, name: str, holder: str) -> bool:
-    """Take or prolong a lease; True when it is ours: its row stays locked till the transaction's end."""
+def hold_lease(uow: UnitOfWork, name: str, holder: str, *, renew: bool = False) -> int | None:
+    """Take or prolong a lease: its fence when it is ours, and its row stays locked till the transaction's end.
+
+    `renew` makes the fence grow though the holder is the same: what it remembers of before counts no more. A lease
+    that ends later than any that is given now was given before the clock was set back, and is free.
+    """
     at = now()
     until = at + timedelta(seconds=LEASE_SECONDS)
-    taken = uow.session.execute(
+    changes_hands = true() if renew else Lease.holder != holder
+    free = or_(Lease.holder == holder, Lease.until < at, Lease.until > until + CLOCK_TOLERANCE)
+    fence: int | None = uow.session.scalar(
         update(Lease)
-        .where(Lease.name == name, or_(Lease.holder == holder, Lease.until < at))
-        .values(holder=holder, until=until, fence=Lease.fence + (Lease.holder != holder).cast(Lease.fence.type))
+        .where(Lease.name == name, free)
+        .values(holder=holder, until=until, fence=Lease.fence + changes_hands.cast(Lease.fence.type))
         .execution_options(synchronize_session=False)
-        .returning(Lease.name)
-    ).first()
-    if taken is not None:
-        return True
+        .returning(Lease.fence)
+    )
+    if fence is not None:
+        return fence
     if uow.session.scalar(select(Lease.name).where(Lease.name == name)) is not None:
-        return False
-    uow.session.add(Lease(name=name, holder=holder, until=until))
+        return None
+    lease = Lease(name=name, holder=holder, until=until)
+    uow.session.add(lease)
     uow.session.flush()
-    return True
+    return lease.fence

@@ -1,5 +1,6 @@
 """Every model, so that metadata, migrations and relationships know them all."""
 
+import netfax.alarms
 import netfax.faxes.models
 import netfax.lease
 import netfax.lines.models

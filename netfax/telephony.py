@@ -39,6 +39,8 @@ DEFAULT_CALL_LIMIT = 7200
 
 MODE_T38 = "t38"
 MODE_AUDIO = "audio"
+# What FAXMODE says of a call that went by audio.
+FAXMODE_AUDIO = "audio"
 MODEMS = ("v17", "v29", "v27")
 # SEND_MODEM: (modems to offer, the fastest rate in bit/s); Asterisk refuses a rate that no modem of the list has.
 MODEM_LISTS = {"v17": ("v17,v29,v27", 14400), "v29": ("v29,v27", 9600), "v27": ("v27", 4800)}

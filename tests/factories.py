@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from netfax.db import UnitOfWork, now, unit_of_work
-from netfax.faxes.dispatch import dispatch
+from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.history import change_state, record
 from netfax.faxes.models import Attempt, Delivery, Direction, Document, MailboxItem, Submission
 from netfax.faxes.states import DeliveryState
@@ -99,7 +99,7 @@ def make_delivery(
 
 def dispatch_now(holder: str = "test") -> int:
     with unit_of_work() as uow:
-        return dispatch(uow, holder)
+        return Dispatcher(holder).round(uow).calls
 
 
 def only_attempt() -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.convert import FaxImage, to_fax_tiff
 from netfax.errors import UserError
-from netfax.faxes.history import change_state
+from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Delivery, Document, Submission
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
@@ -70,8 +70,10 @@ def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn) -> bo
     )
     for delivery in _converting(uow, submission):
         delivery.pages = drawn.image.pages
-        delivery.next_try_at = now()
-        change_state(uow, delivery, DeliveryState.QUEUED, actor=ACTOR)
+        if delivery.planned_at is not None and delivery.planned_at > now():
+            wait_until(uow, delivery, delivery.planned_at, actor=ACTOR, state=DeliveryState.SCHEDULED)
+        else:
+            wait_until(uow, delivery, now(), actor=ACTOR)
     uow.enqueue(Job.WAKE_DISPATCHER)
     return True
 

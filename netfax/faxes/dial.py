@@ -32,6 +32,7 @@ class CallPlan:
     timeout_ms: int
     document: Path
     first_page: int
+    fine: bool
 
 
 def waiting_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
@@ -64,6 +65,7 @@ def plan_call(uow: UnitOfWork, attempt_id: str) -> CallPlan | None:
         timeout_ms=get_int(uow, "ring_time") * 1000,
         document=path_of(document.blob),
         first_page=attempt.first_page,
+        fine=attempt.fine,
     )
 
 
@@ -119,9 +121,9 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
         telephony.ATTEMPT_ID: attempt.id,
         telephony.DIGITS: number.extension.replace(",", "ww"),
         telephony.DIGITS_WAIT: get_text(uow, "extension_wait"),
-        telephony.SEND_MODE: telephony.MODE_T38 if attempt.trunk.t38 else telephony.MODE_AUDIO,
-        telephony.SEND_ECM: "yes",
-        telephony.SEND_MODEM: telephony.MODEMS[0],
+        telephony.SEND_MODE: attempt.asked_mode,
+        telephony.SEND_ECM: "yes" if attempt.ecm else "no",
+        telephony.SEND_MODEM: attempt.modem,
         telephony.CALL_LIMIT: str(_limit_seconds(attempt)),
         telephony.STATION_ID: "".join(filter(str.isdigit, station_id(sender))) if sender else "",
     }

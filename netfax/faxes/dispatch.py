@@ -1,89 +1,275 @@
-"""Which due deliveries get a port now."""
+"""Which due deliveries get a port now: one dispatcher at a time, whose waiting room is a memory of the database."""
 
-from sqlalchemy import case, select
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import select, update
+
+from netfax import alarms
 from netfax.db import UnitOfWork, now
-from netfax.faxes.history import change_state
-from netfax.faxes.models import Attempt, Delivery, Priority
+from netfax.faxes.history import change_state, wait_until
+from netfax.faxes.models import Attempt, Delivery, Destination, Priority
 from netfax.faxes.results import Cause
-from netfax.faxes.states import ON_THE_LINE, DeliveryState
+from netfax.faxes.retry import MEMORY, USUAL, CallParameters, changed
+from netfax.faxes.states import DeliveryState
+from netfax.faxes.waiting import Caps, OnTheLine, Waiting, WaitingRoom
 from netfax.lease import hold_lease
 from netfax.lines.routes import TrunkFacts, routes
 from netfax.lines.service import claim_port, free_ports, list_trunks, trunk_facts
+from netfax.org.numbers import ours
+from netfax.params.service import get_int, get_text
 from netfax.queue import Job
 from netfax.settings import settings
-from netfax.telephony import new_attempt_id
+from netfax.storage.disk import free_megabytes
+from netfax.telephony import MODE_AUDIO, new_attempt_id
 
 ACTOR = "dispatcher"
 LEASE = "dispatcher"
 # More than a gateway's calls a second; what is left comes with the next round, at once.
-BATCH = 50
+MOST_CALLS = 50
+# Rows that one round takes into the waiting room, plans or ends.
+MOST_ROWS = 500
 
-_ORDER = case({Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}, value=Delivery.priority)
+_RANK = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+_WAITING = (DeliveryState.QUEUED, DeliveryState.SCHEDULED)
 
 
-def dispatch(uow: UnitOfWork, holder: str) -> int:
-    """Give free ports to due deliveries, best first, and return how many calls will be placed.
+@dataclass(frozen=True)
+class Round:
+    """What one round did: calls that will be placed, deliveries (ids) to hand over inside, and whether more is due."""
 
-    One dispatcher at a time (its lease is held in this transaction), never more calls than free ports, and one call
-    at a time to a number.
+    calls: int = 0
+    inside: Sequence[int] = ()
+    more: bool = False
+
+
+class Dispatcher:
+    """Gives free ports to due deliveries, best first; what it remembers is as old as its lease's fence.
+
+    Never more calls than free ports, one call at a time to a number. `forget` must be called when the transaction of
+    a round has failed: then the database does not know what the waiting room has let go.
     """
-    if not hold_lease(uow, LEASE, holder):
-        return 0
-    free = free_ports(uow)
-    if not free:
-        return 0
-    trunks = [trunk_facts(trunk) for trunk in list_trunks(uow)]
-    placed: set[str] = set()
-    for delivery in _due(uow, min(BATCH, sum(free.values()))):
-        if delivery.identity in placed:
-            continue
-        able = routes(delivery.identity, trunks)
-        if not able:
-            _no_route(uow, delivery)
-        elif _place(uow, delivery, able, free):
-            placed.add(delivery.identity)
-    return len(placed)
 
+    def __init__(self, holder: str) -> None:
+        self._holder = holder
+        self.forget()
 
-def _due(uow: UnitOfWork, limit: int) -> list[Delivery]:
-    """Due deliveries, best first, without those whose number is being called."""
-    called = select(Delivery.identity).where(Delivery.state.in_(ON_THE_LINE))
-    query = (
-        select(Delivery)
-        .where(
-            Delivery.state == DeliveryState.QUEUED,
-            Delivery.next_try_at <= now(),
-            Delivery.identity.not_in(called),
+    def forget(self) -> None:
+        self._fence: int | None = None
+        self._room = WaitingRoom()
+        self._trunks: list[TrunkFacts] = []
+
+    def round(self, uow: UnitOfWork) -> Round:
+        """One round, in one transaction; nothing while another dispatcher has the lease."""
+        fence = hold_lease(uow, LEASE, self._holder, renew=self._fence is None)
+        if fence is None:
+            self.forget()
+            return Round()
+        self._learn(uow, fence)
+        begun = _begin_planned(uow)
+        ended = _end_expired(uow)
+        admitted, inside = self._admit(uow)
+        calls = self._call(uow) if _may_call(uow) else 0
+        more = MOST_ROWS in (begun, ended, admitted) or calls == MOST_CALLS
+        return Round(calls, inside, more)
+
+    def _learn(self, uow: UnitOfWork, fence: int) -> None:
+        """Begin anew when the lease has changed hands, or the trunks on which routes depend have changed."""
+        at = now()
+        trunks = [trunk_facts(trunk, at) for trunk in list_trunks(uow)]
+        if fence != self._fence or _ways(trunks) != _ways(self._trunks):
+            self._fence, self._room = fence, WaitingRoom()
+            uow.session.execute(
+                update(Delivery)
+                .where(Delivery.state == DeliveryState.QUEUED, Delivery.admitted)
+                .values(admitted=False)
+                .execution_options(synchronize_session=False)
+            )
+        self._trunks = trunks
+
+    def _admit(self, uow: UnitOfWork) -> tuple[int, list[int]]:
+        """Take what has become due into the waiting room; how many, and which of them go to a number of ours."""
+        due = (
+            select(Delivery.id)
+            .where(
+                Delivery.state == DeliveryState.QUEUED,
+                Delivery.admitted.is_(False),
+                Delivery.next_try_at <= now(),
+            )
+            .order_by(Delivery.next_try_at)
+            .limit(MOST_ROWS)
         )
-        .order_by(_ORDER, Delivery.next_try_at, Delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return list(uow.session.scalars(query))
+        columns = (
+            Delivery.id,
+            Delivery.identity,
+            Delivery.priority,
+            Delivery.tenant_id,
+            Delivery.user_id,
+            Delivery.avoid,
+            Delivery.next_try_at,
+        )
+        rows = uow.session.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(due), Delivery.state == DeliveryState.QUEUED)
+            .values(admitted=True)
+            .returning(*columns)
+            .execution_options(synchronize_session=False)
+        ).all()
+        inside = ours(uow, [row.identity for row in rows])
+        for row in sorted(rows, key=lambda row: (row.next_try_at, row.id)):
+            if row.identity in inside:
+                continue
+            route = self._route(row.identity, row.avoid)
+            if route:
+                rank = _RANK[row.priority]
+                self._room.add(Waiting(row.id, row.identity, rank, row.tenant_id, row.user_id, route))
+            else:
+                _no_route(uow, row.id)
+        return len(rows), [row.id for row in rows if row.identity in inside]
+
+    def _route(self, identity: str, avoid: Sequence[int]) -> tuple[int, ...]:
+        """The trunks for a number, without those that have just failed it unless there is no other."""
+        able = tuple(trunk.id for trunk in routes(identity, self._trunks))
+        return tuple(trunk_id for trunk_id in able if trunk_id not in avoid) or able
+
+    def _call(self, uow: UnitOfWork) -> int:
+        """Place as many calls as there are free ports for."""
+        line = _on_the_line(uow)
+        free = self._free(uow, line)
+        caps = Caps(get_int(uow, "user_calls"), get_int(uow, "domain_calls"))
+        troubled = {trunk.id for trunk in self._trunks if trunk.troubled}
+        calls = 0
+        while calls < MOST_CALLS and (taken := self._room.take(free, line, caps, troubled)) is not None:
+            waiting, trunk_id = taken
+            delivery = _still_waiting(uow, waiting.id)
+            if delivery is None:
+                continue
+            if not self._place(uow, delivery, trunk_id):
+                # An incoming call had the port first; the delivery is as due as before.
+                self._room.add(waiting)
+                free[trunk_id] = 0
+                continue
+            free[trunk_id] -= 1
+            line.add(waiting.identity, waiting.tenant_id, waiting.user_id, trunk_id)
+            calls += 1
+        return calls
+
+    def _free(self, uow: UnitOfWork, line: OnTheLine) -> dict[int, int]:
+        """How many ports a call out may take on each trunk."""
+        free = free_ports(uow)
+        for trunk in self._trunks:
+            if trunk.max_out is not None:
+                free[trunk.id] = min(free.get(trunk.id, 0), max(0, trunk.max_out - line.trunks[trunk.id]))
+        return free
+
+    def _place(self, uow: UnitOfWork, delivery: Delivery, trunk_id: int) -> bool:
+        """Claim a port of the trunk and commit the intent to call; False when none is free."""
+        attempt_id = new_attempt_id(settings().secret("attempt_prefix"))
+        if claim_port(uow, trunk_id, attempt_id) is None:
+            return False
+        trunk = next(each for each in self._trunks if each.id == trunk_id)
+        parameters = call_parameters(uow, delivery)
+        uow.session.add(
+            Attempt(
+                id=attempt_id,
+                delivery_id=delivery.id,
+                trunk_id=trunk.id,
+                gateway=trunk.gateway,
+                first_page=delivery.pages_confirmed + 1,
+                asked_mode=parameters.mode if trunk.t38 else MODE_AUDIO,
+                modem=parameters.modem,
+                ecm=parameters.ecm,
+                fine=parameters.fine,
+            )
+        )
+        change_state(uow, delivery, DeliveryState.DIALING, actor=ACTOR, reason=trunk.name)
+        uow.enqueue(Job.PLACE_CALL, trunk.gateway, attempt_id)
+        return True
 
 
-def _place(uow: UnitOfWork, delivery: Delivery, able: list[TrunkFacts], free: dict[int, int]) -> bool:
-    """Claim a port on the best trunk that has one and commit the intent to call; False when none is free."""
-    attempt_id = new_attempt_id(settings().secret("attempt_prefix"))
-    trunk = next((trunk for trunk in able if free.get(trunk.id) and claim_port(uow, trunk.id, attempt_id)), None)
-    if trunk is None:
+def call_parameters(uow: UnitOfWork, delivery: Delivery) -> CallParameters:
+    """How the next call is made: as the last one's end asks for, or as has worked for this number before."""
+    ended = [attempt for attempt in delivery.attempts if attempt.ended_at is not None]
+    if ended:
+        last = ended[-1]
+        made = CallParameters(last.asked_mode, last.modem, last.ecm, last.fine)
+        return changed(made, last.cause) if last.cause is not None else made
+    known = uow.session.get(Destination, delivery.identity)
+    if known is None or abs(now() - known.learned_at) > MEMORY:
+        return USUAL
+    return CallParameters(known.asked_mode, known.modem, known.ecm, known.fine)
+
+
+def is_within(span: str, at: datetime, zone: str) -> bool:
+    """Whether the instant lies in a span of the day such as 08:00-20:00; one that ends before it begins is a night."""
+    begin, end = span.split("-")
+    clock = at.astimezone(ZoneInfo(zone)).time()
+    begins = time.fromisoformat(begin)
+    ends = time.max if end == "24:00" else time.fromisoformat(end)
+    return begins <= clock < ends if begins <= ends else clock >= begins or clock < ends
+
+
+def _ways(trunks: list[TrunkFacts]) -> list[tuple[object, ...]]:
+    """What routes depend on; that a trunk is troubled changes only which of its ports are taken last."""
+    return [(trunk.id, trunk.number, trunk.prefix, trunk.position) for trunk in trunks]
+
+
+def _may_call(uow: UnitOfWork) -> bool:
+    """Whether numbers are called at this hour, and the disk has room for what a call writes."""
+    if free_megabytes() < get_int(uow, "disk_reserve"):
+        alarms.raise_alarm(uow, alarms.DISK_RESERVE, "", "The disk is below its reserve: no calls are made or taken.")
         return False
-    free[trunk.id] -= 1
-    uow.session.add(
-        Attempt(
-            id=attempt_id,
-            delivery_id=delivery.id,
-            trunk_id=trunk.id,
-            gateway=trunk.gateway,
-            first_page=delivery.pages_confirmed + 1,
-        )
+    alarms.clear_alarm(uow, alarms.DISK_RESERVE, "")
+    return is_within(get_text(uow, "calling_hours"), now(), get_text(uow, "time_zone"))
+
+
+def _begin_planned(uow: UnitOfWork) -> int:
+    """Queue what was planned for a time that has come."""
+    planned = _due_rows(uow, DeliveryState.SCHEDULED, Delivery.next_try_at <= now())
+    for delivery in planned:
+        wait_until(uow, delivery, now(), actor=ACTOR, reason="planned")
+    return len(planned)
+
+
+def _end_expired(uow: UnitOfWork) -> int:
+    """End what could not be sent in its time."""
+    expired = [each for state in _WAITING for each in _due_rows(uow, state, Delivery.expires_at <= now())]
+    for delivery in expired:
+        delivery.cause = Cause.EXPIRED
+        after = DeliveryState.PARTIAL if delivery.pages_confirmed else DeliveryState.FAILED
+        change_state(uow, delivery, after, actor=ACTOR, reason=Cause.EXPIRED)
+    return len(expired)
+
+
+def _due_rows(uow: UnitOfWork, state: DeliveryState, due: object) -> list[Delivery]:
+    query = select(Delivery).where(Delivery.state == state, due).limit(MOST_ROWS)  # type: ignore[arg-type]
+    return list(uow.session.scalars(query.with_for_update(skip_locked=True)))
+
+
+def _still_waiting(uow: UnitOfWork, delivery_id: int) -> Delivery | None:
+    """The delivery, locked, if it is what the waiting room remembers."""
+    return uow.session.scalar(
+        select(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.state == DeliveryState.QUEUED, Delivery.admitted)
+        .with_for_update()
     )
-    change_state(uow, delivery, DeliveryState.DIALING, actor=ACTOR, reason=trunk.name)
-    uow.enqueue(Job.PLACE_CALL, trunk.gateway, attempt_id)
-    return True
 
 
-def _no_route(uow: UnitOfWork, delivery: Delivery) -> None:
+def _on_the_line(uow: UnitOfWork) -> OnTheLine:
+    line = OnTheLine()
+    query = (
+        select(Delivery.identity, Delivery.tenant_id, Delivery.user_id, Attempt.trunk_id)
+        .join(Attempt, Attempt.delivery_id == Delivery.id)
+        .where(Attempt.ended_at.is_(None))
+    )
+    for identity, tenant_id, user_id, trunk_id in uow.session.execute(query):
+        line.add(identity, tenant_id, user_id, trunk_id)
+    return line
+
+
+def _no_route(uow: UnitOfWork, delivery_id: int) -> None:
+    delivery = uow.session.get_one(Delivery, delivery_id)
     delivery.cause = Cause.NO_ROUTE
     change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=Cause.NO_ROUTE)

@@ -69,3 +69,75 @@ class NoPages(UserError):
     code = "no_pages"
     en = "This fax has no pages to show yet."
     zh = "此传真还没有可显示的页面。"
+
+
+class PlannedInThePast(UserError):
+    code = "planned_in_the_past"
+    en = "The planned time is past; choose a later one, or none to send now."
+    zh = "定时发送的时间已过，请选择以后的时间，或不填以立即发送。"
+
+
+class PlannedTooFarAhead(UserError):
+    code = "planned_too_far_ahead"
+    en = "A fax can be planned for at most a year ahead; choose an earlier time."
+    zh = "定时发送的时间不能超过一年，请选择更早的时间。"
+
+
+class NotATime(UserError):
+    code = "not_a_time"
+    en = "{text!r} is not a time; write it as 2026-12-31 08:30."
+    zh = "{text!r} 不是有效的时间，请按 2026-12-31 08:30 的格式填写。"
+
+
+class NotAPriority(UserError):
+    code = "not_a_priority"
+    en = "{text!r} is not a priority; choose high, medium or low."
+    zh = "{text!r} 不是有效的优先级，请选择高、中或低。"
+
+
+class BadKey(UserError):
+    code = "bad_key"
+    en = "A request's key has 1 to {limit} characters."
+    zh = "请求标识应为 1 到 {limit} 个字符。"
+
+
+class KeyReused(UserError):
+    code = "key_reused"
+    en = "This request's key was used for another fax; take a new one."
+    zh = "此请求标识已用于另一份传真，请更换标识。"
+
+
+class StillConverting(UserError):
+    code = "still_converting"
+    en = "The pages of this fax are still being drawn; try again in a moment."
+    zh = "此传真正在转换页面，请稍后重试。"
+
+
+class WaitsForApproval(UserError):
+    code = "waits_for_approval"
+    en = "This fax waits for its approval; it can only be cancelled."
+    zh = "此传真正在等待审批，只能取消。"
+
+
+class OnTheLineNow(UserError):
+    code = "on_the_line"
+    en = "This fax is on the line now; it can only be cancelled."
+    zh = "此传真正在通话中，只能取消。"
+
+
+class NotHeld(UserError):
+    code = "not_held"
+    en = "This fax is not held."
+    zh = "此传真没有被暂停。"
+
+
+class NotEndedYet(UserError):
+    code = "not_ended_yet"
+    en = "This fax has not ended yet ({state_en}); it can be sent again when it has."
+    zh = "此传真尚未结束（{state_zh}），结束后才能重新发送。"
+
+
+class SentAlready(UserError):
+    code = "sent_already"
+    en = "Every page of this fax was confirmed already; to send it a second time, ask for the whole fax."
+    zh = "此传真的全部页面已确认送达；如需再次发送，请选择重发整份传真。"

@@ -4,15 +4,21 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
+from netfax import alarms
 from netfax.db import UnitOfWork, now
-from netfax.faxes.history import change_state
-from netfax.faxes.models import Attempt, Delivery, Document
-from netfax.faxes.results import CAUSES, Again, CallOutcome, Cause, Verdict, judge
-from netfax.faxes.retry import RetryPolicy, next_try
+from netfax.faxes.history import change_state, wait_until
+from netfax.faxes.models import Attempt, Delivery, Destination, Document
+from netfax.faxes.results import CallOutcome, Cause, Verdict, judge
+from netfax.faxes.retry import MEMORY, TRUNK_TROUBLE, USUAL, CallParameters, RetryPolicy, Tally, next_try
 from netfax.faxes.states import DeliveryState
-from netfax.lines.service import release_port
+from netfax.lines.routes import routes
+from netfax.lines.service import list_trunks, note_trouble, release_port, trunk_facts
 from netfax.params.service import get_int
 from netfax.queue import Job
+from netfax.telephony import FAXMODE_AUDIO, MODE_AUDIO, MODE_T38
+
+# Causes of unanswered calls that a working trunk has brought to the far end.
+CARRIED = frozenset({Cause.BUSY, Cause.NO_ANSWER, Cause.UNALLOCATED, Cause.REJECTED})
 
 
 def record_answer(uow: UnitOfWork, attempt_id: str, *, actor: str) -> None:
@@ -28,15 +34,21 @@ def finish_attempt(uow: UnitOfWork, attempt_id: str, outcome: CallOutcome, *, ac
     if attempt is None:
         return False
     delivery = attempt.delivery
+    # A cancel, or another act of the user, is before this end or after it.
+    uow.session.refresh(delivery, with_for_update={"of": Delivery})
     verdict = judge(outcome, _page_bytes(delivery)[attempt.first_page - 1 :])
     _record_call(attempt, outcome, verdict)
     release_port(uow, attempt.id)
     delivery.cause = verdict.cause
     delivery.cause_detail = attempt.status_text
     delivery.pages_confirmed = attempt.first_page - 1 + verdict.confirmed
-    if CAUSES[verdict.cause].again is not Again.UNCOUNTED:
-        delivery.tries += 1
-    _conclude(uow, delivery, verdict, actor)
+    other_trunk = _note_trunk(uow, attempt, outcome, verdict.cause)
+    _count(attempt, outcome, verdict.cause, failed_over=other_trunk)
+    if verdict.cause is Cause.OK:
+        _remember(uow, attempt)
+    if verdict.cause is Cause.OUR_FAULT:
+        alarms.raise_alarm(uow, alarms.OUR_FAULT, attempt.id, f"A call could not be made: {delivery.cause_detail}")
+    _conclude(uow, delivery, verdict, actor, other_trunk=other_trunk)
     uow.enqueue(Job.WAKE_DISPATCHER)
     return True
 
@@ -77,19 +89,76 @@ def _record_call(attempt: Attempt, outcome: CallOutcome, verdict: Verdict) -> No
         attempt.answered_at = now() - timedelta(seconds=outcome.seconds)
 
 
-def _conclude(uow: UnitOfWork, delivery: Delivery, verdict: Verdict, actor: str) -> None:
+def _note_trunk(uow: UnitOfWork, attempt: Attempt, outcome: CallOutcome, cause: Cause) -> bool:
+    """Remember whether the trunk itself failed; True when it did and another is left for this delivery."""
+    delivery = attempt.delivery
+    taken_back = delivery.cancel_asked_at is not None
+    if cause not in TRUNK_TROUBLE or attempt.originated_at is None or taken_back:
+        delivery.avoid = []
+        if outcome.answered or cause in CARRIED:
+            note_trouble(uow, attempt.trunk_id, None)
+        return False
+    if cause is not Cause.INCOMPATIBLE_CALL:
+        note_trouble(uow, attempt.trunk_id, now())
+    failed = {*delivery.avoid, attempt.trunk_id}
+    trunks = [trunk_facts(trunk, now()) for trunk in list_trunks(uow)]
+    others = [trunk.id for trunk in routes(delivery.identity, trunks) if trunk.id not in failed]
+    # Once every trunk has failed, the pause begins, and after it all are tried again.
+    delivery.avoid = sorted(failed) if others else []
+    return bool(others)
+
+
+def _count(attempt: Attempt, outcome: CallOutcome, cause: Cause, *, failed_over: bool) -> None:
+    """What the call counts as: a call made, and where it ends a try one of those that cost money or of the others."""
+    delivery = attempt.delivery
+    if cause is Cause.GLARE:
+        return
+    if attempt.originated_at is not None or outcome.answered:
+        delivery.tries += 1
+    if outcome.answered:
+        delivery.paid_tries += 1
+    elif not failed_over:
+        delivery.free_tries += 1
+
+
+def _remember(uow: UnitOfWork, attempt: Attempt) -> None:
+    """Keep what worked for this number where it is not the usual; what is known of it already keeps its date."""
+    mode = MODE_AUDIO if attempt.mode == FAXMODE_AUDIO else MODE_T38
+    worked = CallParameters(mode if attempt.trunk.t38 else MODE_T38, attempt.modem, attempt.ecm, attempt.fine)
+    known = uow.session.get(Destination, attempt.delivery.identity)
+    if known is not None and abs(now() - known.learned_at) > MEMORY:
+        uow.session.delete(known)
+        uow.session.flush()
+        known = None
+    if worked == USUAL:
+        return
+    if known is None:
+        known = Destination(identity=attempt.delivery.identity)
+        uow.session.add(known)
+    known.asked_mode, known.modem, known.ecm, known.fine = worked.mode, worked.modem, worked.ecm, worked.fine
+
+
+def _conclude(uow: UnitOfWork, delivery: Delivery, verdict: Verdict, actor: str, *, other_trunk: bool) -> None:
     """The state that follows. A confirmed result wins over a cancel; a cancel over another try."""
-    policy = RetryPolicy(timedelta(seconds=get_int(uow, "retry_interval")), get_int(uow, "retry_count"))
-    again_at = next_try(verdict.cause, delivery.tries, now(), policy)
+    policy = RetryPolicy(
+        timedelta(seconds=get_int(uow, "retry_interval")), get_int(uow, "retry_count"), get_int(uow, "paid_retry_count")
+    )
+    again_at = next_try(verdict.cause, _tally(delivery, verdict.cause), now(), policy, other_trunk=other_trunk)
     if verdict.cause is Cause.OK:
         after = DeliveryState.SENT
     elif verdict.unknowable:
         after = DeliveryState.UNKNOWN
     elif delivery.cancel_asked_at is not None:
         after = DeliveryState.CANCELLED
+        delivery.cause = Cause.CANCELLED
     elif again_at is not None:
-        after = DeliveryState.QUEUED
-        delivery.next_try_at = again_at
+        wait_until(uow, delivery, again_at, actor=actor, reason=verdict.cause)
+        return
     else:
         after = DeliveryState.PARTIAL if delivery.pages_confirmed else DeliveryState.FAILED
     change_state(uow, delivery, after, actor=actor, reason=verdict.cause)
+
+
+def _tally(delivery: Delivery, cause: Cause) -> Tally:
+    same = sum(attempt.cause is cause for attempt in delivery.attempts)
+    return Tally(delivery.free_tries, delivery.paid_tries, same)

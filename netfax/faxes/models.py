@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from netfax.db import Base, Word, now
@@ -29,6 +29,8 @@ class Submission(Base):
     """What a user asked to send, once, however many numbers it goes to (R3.8)."""
 
     __tablename__ = "submission"
+    # A repeated request is known by its key; keys are forgotten after 30 days.
+    __table_args__ = (UniqueConstraint("user_id", "client_key"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
@@ -36,6 +38,9 @@ class Submission(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     recipient_name: Mapped[str] = mapped_column(String(128), default="")
     title: Mapped[str] = mapped_column(String(256), default="")
+    client_key: Mapped[str | None] = mapped_column(String(128))
+    # SHA-256 of what was asked for, in hex: the same key with another request is no repetition.
+    fingerprint: Mapped[str] = mapped_column(String(64), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     user: Mapped[User] = relationship()
@@ -78,8 +83,9 @@ class Delivery(Base):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("ix_delivery_due", "state", "next_try_at"),
-        Index("ix_delivery_identity_state", "identity", "state"),
+        # What the dispatcher asks every round costs the same however many wait.
+        Index("ix_delivery_due", "state", "admitted", "next_try_at"),
+        Index("ix_delivery_expiry", "state", "expires_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -98,10 +104,23 @@ class Delivery(Base):
     cause_detail: Mapped[str] = mapped_column(Text, default="")
     pages: Mapped[int] = mapped_column(default=0)
     pages_confirmed: Mapped[int] = mapped_column(default=0)
-    # Calls made that count against the retries.
+    # Calls made (R5.6 重试); of them, those that were answered and so cost money, and those that were not.
     tries: Mapped[int] = mapped_column(default=0)
+    paid_tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    free_tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Trunks on which a call failed by the trunk itself since the last pause (ids): the next call takes another.
+    avoid: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
     next_try_at: Mapped[datetime | None]
+    # Since when it waits for `next_try_at`; one in the future shows that the clock was set back.
+    waits_since: Mapped[datetime | None]
+    # The dispatcher has it in its waiting room.
+    admitted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # 定时发送: not before this; and not any more after that.
+    planned_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
     cancel_asked_at: Mapped[datetime | None]
+    # The delivery whose missing pages this one sends again.
+    again_of: Mapped[int | None] = mapped_column(ForeignKey("delivery.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None]
 
@@ -114,13 +133,25 @@ class Attempt(Base):
     """One call. Open until `ended_at`; `originated_at` is set by the one bridge that may place it."""
 
     __tablename__ = "attempt"
-    __table_args__ = (Index("ix_attempt_gateway_ended_at", "gateway", "ended_at"),)
+    __table_args__ = (
+        Index(
+            "ix_attempt_open",
+            "gateway",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
     trunk_id: Mapped[int] = mapped_column(ForeignKey("trunk.id"))
     gateway: Mapped[str] = mapped_column(String(20))
     first_page: Mapped[int] = mapped_column(default=1)
+    # How the call is made (`netfax.faxes.retry.CallParameters`).
+    asked_mode: Mapped[str] = mapped_column(String(8), default="t38", server_default="t38")
+    modem: Mapped[str] = mapped_column(String(8), default="v17", server_default="v17")
+    ecm: Mapped[bool] = mapped_column(default=True, server_default=true())
+    fine: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(default=now)
     originated_at: Mapped[datetime | None]
     # Which start of Asterisk the call was placed on: a later one can't have it any more.
@@ -182,11 +213,27 @@ class Reception(Base):
     mode: Mapped[str] = mapped_column(String(8), default="")
     seconds: Mapped[int] = mapped_column(default=0)
     blob_id: Mapped[int | None] = mapped_column(ForeignKey("blob.id"))
+    # The delivery that was handed over inside (R3.7): no call brought this fax.
+    delivery_id: Mapped[int | None] = mapped_column(ForeignKey("delivery.id"), unique=True)
     started_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None]
 
     blob: Mapped[Blob | None] = relationship()
     user: Mapped[User] = relationship()
+    delivery: Mapped[Delivery | None] = relationship()
+
+
+class Destination(Base):
+    """What worked for a number where the usual did not; forgotten after a time, so that the usual is tried again."""
+
+    __tablename__ = "destination"
+
+    identity: Mapped[str] = mapped_column(String(15), primary_key=True)
+    asked_mode: Mapped[str] = mapped_column(String(8))
+    modem: Mapped[str] = mapped_column(String(8))
+    ecm: Mapped[bool]
+    fine: Mapped[bool]
+    learned_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class MailboxItem(Base):

@@ -4,15 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Again(StrEnum):
-    """What the cause says about calling again."""
-
-    NO = "no"
-    LATER = "later"
-    # The line was taken by a call that came in at the same moment: nothing was tried.
-    UNCOUNTED = "uncounted"
-
-
 class Cause(StrEnum):
     OK = "ok"
     BUSY = "busy"
@@ -24,6 +15,8 @@ class Cause(StrEnum):
     INCOMPATIBLE_CALL = "incompatible_call"
     CALL_FAILED = "call_failed"
     NO_FAX = "no_fax"
+    TRAINING = "training"
+    ECM_TROUBLE = "ecm_trouble"
     LINE_TROUBLE = "line_trouble"
     DROPPED = "dropped"
     REDRAW = "redraw"
@@ -35,13 +28,13 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     BAD_DOCUMENT = "bad_document"
     NO_ROUTE = "no_route"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True)
 class CauseInfo:
-    """A cause in words, and whether to call again."""
+    """A cause in words; what it asks of the next call is in `netfax.faxes.retry`."""
 
-    again: Again
     en: str
     zh: str
 
@@ -50,45 +43,48 @@ class CauseInfo:
 
 
 CAUSES: dict[Cause, CauseInfo] = {
-    Cause.OK: CauseInfo(Again.NO, "Every page was confirmed.", "全部页面均已确认。"),
-    Cause.BUSY: CauseInfo(Again.LATER, "The line was busy.", "对方占线。"),
-    Cause.NO_ANSWER: CauseInfo(Again.LATER, "Nobody answered.", "无人应答。"),
-    Cause.CONGESTION: CauseInfo(Again.LATER, "The telephone network had no free line.", "电话网络线路拥塞。"),
-    Cause.GLARE: CauseInfo(Again.UNCOUNTED, "An incoming call took the line first.", "线路被来电抢先占用。"),
-    Cause.UNALLOCATED: CauseInfo(Again.NO, "The number does not exist; check it.", "号码不存在，请核对。"),
-    Cause.REJECTED: CauseInfo(Again.LATER, "The far end rejected the call.", "对方拒绝了呼叫。"),
+    Cause.OK: CauseInfo("Every page was confirmed.", "全部页面均已确认。"),
+    Cause.BUSY: CauseInfo("The line was busy.", "对方占线。"),
+    Cause.NO_ANSWER: CauseInfo("Nobody answered.", "无人应答。"),
+    Cause.CONGESTION: CauseInfo("The telephone network had no free line.", "电话网络线路拥塞。"),
+    Cause.GLARE: CauseInfo("An incoming call took the line first.", "线路被来电抢先占用。"),
+    Cause.UNALLOCATED: CauseInfo("The number does not exist; check it.", "号码不存在，请核对。"),
+    Cause.REJECTED: CauseInfo("The far end rejected the call.", "对方拒绝了呼叫。"),
     Cause.INCOMPATIBLE_CALL: CauseInfo(
-        Again.LATER, "The line and the far end found no common media.", "线路与对方没有共同的媒体格式。"
+        "The line and the far end found no common media.", "线路与对方没有共同的媒体格式。"
     ),
-    Cause.CALL_FAILED: CauseInfo(Again.LATER, "The call could not be set up.", "呼叫未能建立。"),
+    Cause.CALL_FAILED: CauseInfo("The call could not be set up.", "呼叫未能建立。"),
     Cause.NO_FAX: CauseInfo(
-        Again.LATER, "No fax machine answered: perhaps a person or a voice.", "应答的不是传真机，可能是人工或语音。"
+        "No fax machine answered: perhaps a person or a voice.", "应答的不是传真机，可能是人工或语音。"
+    ),
+    Cause.TRAINING: CauseInfo(
+        "The fax machines found no speed that the line carries.", "线路质量差，双方未能协商出可用的传输速率。"
+    ),
+    Cause.ECM_TROUBLE: CauseInfo(
+        "The fax machines did not get on with error correction.", "双方传真机的纠错模式（ECM）不能配合。"
     ),
     Cause.LINE_TROUBLE: CauseInfo(
-        Again.LATER, "The fax machines lost each other on a bad line.", "线路质量差，双方传真机失去联系。"
+        "The fax machines lost each other on a bad line.", "线路质量差，双方传真机失去联系。"
     ),
-    Cause.DROPPED: CauseInfo(Again.LATER, "The call was cut off.", "通话中断。"),
-    Cause.REDRAW: CauseInfo(
-        Again.LATER, "The far end can't take pages of this size or fineness.", "对方不支持此页面尺寸或分辨率。"
-    ),
-    Cause.NOT_COMPATIBLE: CauseInfo(Again.NO, "The far end can't receive faxes.", "对方无法接收传真。"),
-    Cause.OUR_FAULT: CauseInfo(
-        Again.LATER, "Our own system failed; the operator was told.", "本系统出错，已通知管理员。"
-    ),
-    Cause.NOT_CONFIRMED: CauseInfo(Again.LATER, "The far end did not confirm every page.", "对方没有确认全部页面。"),
+    Cause.DROPPED: CauseInfo("The call was cut off.", "通话中断。"),
+    Cause.REDRAW: CauseInfo("The far end can't take pages of this size or fineness.", "对方不支持此页面尺寸或分辨率。"),
+    Cause.NOT_COMPATIBLE: CauseInfo("The far end can't receive faxes.", "对方无法接收传真。"),
+    Cause.OUR_FAULT: CauseInfo("Our own system failed; the operator was told.", "本系统出错，已通知管理员。"),
+    Cause.NOT_CONFIRMED: CauseInfo("The far end did not confirm every page.", "对方没有确认全部页面。"),
     Cause.LAST_PAGE_UNKNOWN: CauseInfo(
-        Again.NO,
         "The call ended before the last page was confirmed; it may have arrived.",
         "通话在最后一页确认前中断，该页可能已经送达。",
     ),
     Cause.CALL_LOST: CauseInfo(
-        Again.NO,
         "The exchange stopped during the call; the fax may have arrived.",
         "通话期间交换机停止，传真可能已经送达。",
     ),
-    Cause.CANCELLED: CauseInfo(Again.NO, "Cancelled by the sender.", "发件人已取消。"),
-    Cause.BAD_DOCUMENT: CauseInfo(Again.NO, "The document could not be drawn.", "文档无法转换。"),
-    Cause.NO_ROUTE: CauseInfo(Again.NO, "No trunk serves this number.", "没有线路可以呼叫此号码。"),
+    Cause.CANCELLED: CauseInfo("Cancelled by the sender.", "发件人已取消。"),
+    Cause.BAD_DOCUMENT: CauseInfo("The document could not be drawn.", "文档无法转换。"),
+    Cause.NO_ROUTE: CauseInfo("No trunk serves this number.", "没有线路可以呼叫此号码。"),
+    Cause.EXPIRED: CauseInfo(
+        "The time in which it was to be sent has passed; send it again.", "已超过发送期限，请重新发送。"
+    ),
 }
 
 # Q.850 causes of a call that was never answered.
@@ -114,44 +110,94 @@ Q850: dict[int, Cause] = {
     88: Cause.INCOMPATIBLE_CALL,
 }
 
-# SpanDSP's texts and Asterisk's own words, of a call that was answered.
-FAX_TEXTS: dict[str, Cause] = {
-    "OK": Cause.OK,
-    "Timed out waiting for initial communication": Cause.NO_FAX,
-    "Timed out waiting for the first message": Cause.NO_FAX,
-    "Received a DCN while waiting for a DIS": Cause.NO_FAX,
-    "Received other than DIS while waiting for DIS": Cause.NO_FAX,
-    "Failed to train with any of the compatible modems": Cause.LINE_TROUBLE,
-    "Received bad response to DCS or training": Cause.LINE_TROUBLE,
-    "Received no response to DCS or TCF": Cause.LINE_TROUBLE,
-    "Unexpected message received": Cause.LINE_TROUBLE,
-    "Timed out waiting for procedural interrupt": Cause.LINE_TROUBLE,
-    "The HDLC carrier did not stop in a timely manner": Cause.LINE_TROUBLE,
-    "Received a DCN from remote after sending a page": Cause.LINE_TROUBLE,
-    "Invalid ECM response received from receiver": Cause.LINE_TROUBLE,
-    "Invalid response after sending a page": Cause.LINE_TROUBLE,
-    "No response after sending a page": Cause.LINE_TROUBLE,
-    "Timed out waiting for receiver ready (ECM mode)": Cause.LINE_TROUBLE,
-    "Disconnected after permitted retries": Cause.LINE_TROUBLE,
-    "The call dropped prematurely": Cause.DROPPED,
-    "Far end cannot receive at the resolution of the image": Cause.REDRAW,
-    "Far end cannot receive at the size of image": Cause.REDRAW,
-    "Far end is not compatible": Cause.NOT_COMPATIBLE,
-    "Far end is not able to receive": Cause.NOT_COMPATIBLE,
-    "Far end is not able to transmit": Cause.NOT_COMPATIBLE,
-    "TIFF/F file cannot be opened": Cause.OUR_FAULT,
-    "Bad TIFF/F header - incorrect values in fields": Cause.OUR_FAULT,
-    # A refusal of T.38 falls back to audio, so this is left for a call that ended during the negotiation.
-    "T38_NEG_ERROR": Cause.DROPPED,
-    "TIMEOUT": Cause.LINE_TROUBLE,
-    "HANGUP": Cause.DROPPED,
-    "Channel Problems": Cause.LINE_TROUBLE,
-    "FILE_ERROR": Cause.OUR_FAULT,
-    "INIT_ERROR": Cause.OUR_FAULT,
-    "INVALID_ARGUMENTS": Cause.OUR_FAULT,
-    "MEMORY_ERROR": Cause.OUR_FAULT,
+_NO_FAX = (
+    "The CED tone exceeded 5s",
+    "Timed out waiting for initial communication",
+    "Timed out waiting for the first message",
+    "Received a DCN while waiting for a DIS",
+    "Received other than DIS while waiting for DIS",
+)
+_TRAINING = (
+    "Failed to train with any of the compatible modems",
+    "Received bad response to DCS or training",
+    "Received no response to DCS or TCF",
+)
+_ECM_TROUBLE = (
+    "Invalid ECM response received from receiver",
+    "Invalid ECM response received from transmitter",
+    "Timed out waiting for receiver ready (ECM mode)",
+)
+_LINE_TROUBLE = (
+    "Operator intervention failed",
+    "Unexpected message received",
+    "Timed out waiting for procedural interrupt",
+    "The HDLC carrier did not stop in a timely manner",
+    "Received a DCN from remote after sending a page",
+    "Invalid response after sending a page",
+    "No response after sending a page",
+    "Disconnected after permitted retries",
+    "Unexpected command after page received",
+    "Carrier lost during fax receive",
+    "Timed out while waiting for EOL (end Of line)",
+    "Timed out while waiting for first line",
+    "Timer T2 expired while waiting for DCN",
+    "Timer T2 expired while waiting for phase D",
+    "Timer T2 expired while waiting for fax page",
+    "Timer T2 expired while waiting for next fax page",
+    "Timer T2 expired while waiting for RR command",
+    "Timer T2 expired while waiting for NSS, DCS or MCF",
+    "Unexpected DCN while waiting for DCS or DIS",
+    "Unexpected DCN while waiting for image data",
+    "Unexpected DCN while waiting for EOM, EOP or MPS",
+    "Unexpected DCN after EOM or MPS sequence",
+    "Unexpected DCN after RR/RNR sequence",
+    "Unexpected DCN after requested retransmission",
+    # Asterisk's own.
+    "TIMEOUT",
+    "Channel Problems",
+)
+# A refusal of T.38 falls back to audio, so T38_NEG_ERROR is left for a call that ended during the negotiation.
+_DROPPED = ("The call dropped prematurely", "HANGUP", "T38_NEG_ERROR")
+_REDRAW = ("Far end cannot receive at the resolution of the image", "Far end cannot receive at the size of image")
+_NOT_COMPATIBLE = (
+    "Far end is not compatible",
+    "Far end is not able to receive",
+    "Far end is not able to transmit",
+    "Poll not accepted",
+)
+_OUR_FAULT = (
+    "TIFF/F file cannot be opened",
+    "TIFF/F page not found",
+    "TIFF/F format is not compatible",
+    "TIFF/F page number tag missing",
+    "Incorrect values for TIFF/F tags",
+    "Bad TIFF/F header - incorrect values in fields",
+    "Cannot allocate memory for more pages",
+    # Asterisk's own.
+    "FILE_ERROR",
+    "INIT_ERROR",
+    "INVALID_ARGUMENTS",
+    "MEMORY_ERROR",
+)
+
+# SpanDSP's texts (0.0.6, `t30_completion_code_to_str`) and Asterisk's own words, of a call that was answered.
+FAX_TEXTS: dict[str, Cause] = {"OK": Cause.OK} | {
+    text: cause
+    for cause, texts in (
+        (Cause.NO_FAX, _NO_FAX),
+        (Cause.TRAINING, _TRAINING),
+        (Cause.ECM_TROUBLE, _ECM_TROUBLE),
+        (Cause.LINE_TROUBLE, _LINE_TROUBLE),
+        (Cause.DROPPED, _DROPPED),
+        (Cause.REDRAW, _REDRAW),
+        (Cause.NOT_COMPATIBLE, _NOT_COMPATIBLE),
+        (Cause.OUR_FAULT, _OUR_FAULT),
+    )
+    for text in texts
 }
 
+# The far end was heard and then was not: only of these can the last page have arrived unconfirmed.
+LOST_CONTACT = frozenset({Cause.DROPPED, Cause.LINE_TROUBLE, Cause.ECM_TROUBLE})
 NO_RESOLUTION = ("", "0x0")
 # A fax machine that answers is heard within this time, negotiation of T.38 included.
 SILENCE_SECONDS = 20
@@ -214,7 +260,7 @@ def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
     if outcome.resolution in NO_RESOLUTION:
         if cause is Cause.DROPPED and outcome.seconds >= SILENCE_SECONDS:
             cause = Cause.NO_FAX
-    elif cause in (Cause.DROPPED, Cause.LINE_TROUBLE) and confirmed == total - 1 and _carried(outcome, page_bytes):
+    elif cause in LOST_CONTACT and confirmed == total - 1 and _carried(outcome, page_bytes):
         cause = Cause.LAST_PAGE_UNKNOWN
     return Verdict(cause, confirmed)
 

@@ -1,13 +1,16 @@
 """From what a user asked for to a Submission with its Deliveries: checked first, stored whole or not at all."""
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
-from netfax.db import UnitOfWork, reading, unit_of_work
+from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.inspect import inspect
 from netfax.errors import UserError
 from netfax.faxes import errors
@@ -21,7 +24,7 @@ from netfax.org.models import OwnedNumber
 from netfax.org.viewer import Viewer
 from netfax.params.service import get_int, get_text
 from netfax.queue import Job
-from netfax.storage.disk import Stored, check_reserve, store_file
+from netfax.storage.disk import Stored, check_reserve, delete_blob, store_file
 from netfax.storage.service import add_blob
 
 
@@ -42,8 +45,17 @@ class FaxRequest:
     recipient_name: str = ""
     title: str = ""
     priority: Priority = Priority.MEDIUM
+    # 定时发送: not before this instant (R3.5); None for now.
+    planned_at: datetime | None = None
+    # The client's own name for this request: the same again is no second fax.
+    client_key: str | None = None
 
 
+# How far ahead a fax may be planned, and a clock that goes a little after ours is no past.
+FARTHEST_PLAN = timedelta(days=366)
+CLOCK_TOLERANCE = timedelta(minutes=1)
+LONGEST_CLIENT_KEY = 128
+KEEP_CLIENT_KEYS = timedelta(days=30)
 TEXT_LIMITS = {"recipient_name": 128, "title": 256}
 
 
@@ -51,13 +63,65 @@ def submit_fax(viewer: Viewer, request: FaxRequest) -> list[str]:
     """Accept a fax and return the public ids of its deliveries, one a number, in the order given.
 
     When it returns, files are on disk and rows are committed. `RequestRefused` names every field that is wrong;
-    then nothing is stored and nothing is queued.
+    then nothing is stored and nothing is queued. A request that came before with the same client key is answered as
+    it was then; `KeyReused` when it was another fax.
     """
+    mark = fingerprint(request)
+    known = _accepted_before(viewer, request.client_key, mark)
+    if known is not None:
+        return known
     with reading() as uow:
         numbers = check_request(uow, viewer, request)
     stored = [(upload, store_file(upload.path)) for upload in request.uploads]
-    with unit_of_work() as uow:
-        return _record_submission(uow, viewer, request, numbers, stored)
+    try:
+        with unit_of_work() as uow:
+            return _record_submission(uow, viewer, request, numbers, stored, mark)
+    except IntegrityError:
+        # The same request at the same moment was first.
+        for _, file in stored:
+            delete_blob(file.key)
+        known = _accepted_before(viewer, request.client_key, mark)
+        if known is None:
+            raise
+        return known
+
+
+def fingerprint(request: FaxRequest) -> str:
+    """SHA-256, in hex, of all that a request asks for but its key."""
+    digest = hashlib.sha256()
+    for text in (request.numbers, request.recipient_name, request.title, request.priority, request.planned_at):
+        digest.update(f"{text}\0".encode("utf-8", "surrogateescape"))
+    for upload in request.uploads:
+        digest.update(f"{upload.name}\0".encode("utf-8", "surrogateescape"))
+        with upload.path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _accepted_before(viewer: Viewer, client_key: str | None, mark: str) -> list[str] | None:
+    """The deliveries of the request that came with this key before; None when there was none."""
+    if client_key is None:
+        return None
+    with reading() as uow:
+        known = uow.session.scalar(
+            select(Submission).where(Submission.user_id == viewer.user_id, Submission.client_key == client_key)
+        )
+        if known is None:
+            return None
+        if known.fingerprint != mark:
+            raise errors.KeyReused()
+        query = select(Delivery.uuid).where(Delivery.submission_id == known.id, Delivery.again_of.is_(None))
+        return list(uow.session.scalars(query.order_by(Delivery.id)))
+
+
+def forget_client_keys(uow: UnitOfWork) -> None:
+    """Forget the keys of requests older than 30 days: they may be used for another fax."""
+    uow.session.execute(
+        update(Submission)
+        .where(Submission.client_key.is_not(None), Submission.created_at < now() - KEEP_CLIENT_KEYS)
+        .values(client_key=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def check_request(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[FaxNumber]:
@@ -69,11 +133,23 @@ def check_request(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[
     for field, limit in TEXT_LIMITS.items():
         if len(getattr(request, field)) > limit:
             problems.append((field, errors.TextTooLong(count=len(getattr(request, field)), limit=limit)))
+    problems += [("planned_at", problem) for problem in check_plan(request.planned_at)]
+    if request.client_key is not None and not 1 <= len(request.client_key) <= LONGEST_CLIENT_KEY:
+        problems.append(("client_key", errors.BadKey(limit=LONGEST_CLIENT_KEY)))
     if uow.session.scalar(select(OwnedNumber.identity).where(OwnedNumber.user_id == viewer.user_id).limit(1)) is None:
         problems.append(("sender", errors.NoFaxNumber()))
     if problems:
         raise errors.RequestRefused(problems)
     return numbers
+
+
+def check_plan(planned_at: datetime | None) -> list[UserError]:
+    """What is wrong with a planned time: nothing, or that it is past or too far ahead."""
+    if planned_at is None:
+        return []
+    if planned_at < now() - CLOCK_TOLERANCE:
+        return [errors.PlannedInThePast()]
+    return [errors.PlannedTooFarAhead()] if planned_at > now() + FARTHEST_PLAN else []
 
 
 def _check_numbers(
@@ -119,12 +195,15 @@ def _record_submission(
     request: FaxRequest,
     numbers: list[FaxNumber],
     stored: list[tuple[Upload, Stored]],
+    mark: str,
 ) -> list[str]:
     submission = Submission(
         tenant_id=viewer.tenant_id,
         user_id=viewer.user_id,
         recipient_name=_storable(request.recipient_name),
         title=_storable(request.title),
+        client_key=request.client_key,
+        fingerprint=mark,
     )
     for position, (upload, file) in enumerate(stored, start=1):
         blob = add_blob(uow, file, tenant_id=viewer.tenant_id, media_type="application/octet-stream")
@@ -133,7 +212,23 @@ def _record_submission(
         )
     uow.session.add(submission)
     uow.session.flush()
-    deliveries = [_delivery(uow, viewer, submission, number, request.priority) for number in numbers]
+    expires_at = (request.planned_at or now()) + timedelta(hours=get_int(uow, "fax_lifetime"))
+    deliveries = [
+        Delivery(
+            submission_id=submission.id,
+            tenant_id=viewer.tenant_id,
+            user_id=viewer.user_id,
+            identity=number.identity,
+            extension=number.extension,
+            number_text=shown_number(uow, viewer, number),
+            priority=request.priority,
+            planned_at=request.planned_at,
+            expires_at=expires_at,
+        )
+        for number in numbers
+    ]
+    for delivery in deliveries:
+        add_delivery(uow, delivery, actor=viewer.login)
     uow.enqueue(Job.CONVERT, submission.uuid)
     return [delivery.uuid for delivery in deliveries]
 
@@ -149,24 +244,13 @@ def shown_number(uow: UnitOfWork, viewer: Viewer, number: FaxNumber) -> str:
     return f"{base}{get_text(uow, 'extension_mark')}{number.extension}" if number.extension else base
 
 
-def _delivery(
-    uow: UnitOfWork, viewer: Viewer, submission: Submission, number: FaxNumber, priority: Priority
-) -> Delivery:
-    delivery = Delivery(
-        submission_id=submission.id,
-        tenant_id=viewer.tenant_id,
-        user_id=viewer.user_id,
-        identity=number.identity,
-        extension=number.extension,
-        number_text=shown_number(uow, viewer, number),
-        priority=priority,
-    )
+def add_delivery(uow: UnitOfWork, delivery: Delivery, *, actor: str) -> None:
+    """A new delivery with its history's first row, in its sender's mailbox."""
     uow.session.add(delivery)
     uow.session.flush()
-    record(uow, delivery, None, actor=viewer.login)
+    record(uow, delivery, None, actor=actor)
     uow.session.add(
         MailboxItem(
-            tenant_id=viewer.tenant_id, user_id=viewer.user_id, direction=Direction.OUT, delivery_id=delivery.id
+            tenant_id=delivery.tenant_id, user_id=delivery.user_id, direction=Direction.OUT, delivery_id=delivery.id
         )
     )
-    return delivery

@@ -42,6 +42,10 @@ class Trunk(Base):
     number: Mapped[str] = mapped_column(String(15), default="")
     prefix: Mapped[str] = mapped_column(String(15), default="")
     position: Mapped[int] = mapped_column(default=100)
+    # How many of its ports calls out may take at once; None for all. The rest stays free for calls in.
+    max_out: Mapped[int | None]
+    # When a call last failed by the trunk itself; a call that it carries clears it.
+    trouble_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     # A removed trunk carries nothing; its row stays for the history of the calls that it carried.
     removed_at: Mapped[datetime | None]

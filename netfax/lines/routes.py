@@ -18,15 +18,20 @@ class TrunkFacts:
     number: str
     prefix: str
     position: int
+    max_out: int | None = None
+    # A call failed by the trunk itself a short while ago.
+    troubled: bool = False
 
 
 def routes(identity: str, trunks: Iterable[TrunkFacts]) -> list[TrunkFacts]:
     """The trunks that may carry a call to the identity, best first.
 
     A soft modem serves its own number alone and comes first for it; among the others the longest prefix wins,
-    then the lower position.
+    then the lower position. A troubled trunk comes after all that are not.
     """
     able = [
         trunk for trunk in trunks if (trunk.number == identity if trunk.number else identity.startswith(trunk.prefix))
     ]
-    return sorted(able, key=lambda trunk: (not trunk.number, -len(trunk.prefix), trunk.position, trunk.id))
+    return sorted(
+        able, key=lambda trunk: (trunk.troubled, not trunk.number, -len(trunk.prefix), trunk.position, trunk.id)
+    )

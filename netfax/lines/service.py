@@ -1,8 +1,9 @@
 """Trunks added and listed; ports claimed and released, each by one conditional UPDATE."""
 
 import re
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound, UserError
@@ -14,6 +15,8 @@ HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?", re.ASCII)
 CREDENTIAL = re.compile(r"[A-Za-z0-9._~+@-]{0,64}", re.ASCII)
 PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
 MAX_PORTS = 1_000
+# So long after a call failed by a trunk itself, others are tried before it.
+TROUBLED = timedelta(seconds=60)
 # Asterisk's configuration files give these sections another meaning.
 RESERVED_NAMES = frozenset({"general", "global", "system", "line", "callnumberlimits"})
 
@@ -30,9 +33,19 @@ class TrunkBusy(UserError):
     zh = "线路 {name} 正在通话（{calls} 路）：请在通话结束后重试。"
 
 
-def trunk_facts(trunk: Trunk) -> TrunkFacts:
+def trunk_facts(trunk: Trunk, at: datetime) -> TrunkFacts:
+    """What the choice of a route needs to know of a trunk at this moment."""
     return TrunkFacts(
-        trunk.id, trunk.name, trunk.gateway, trunk.kind, trunk.t38, trunk.number, trunk.prefix, trunk.position
+        trunk.id,
+        trunk.name,
+        trunk.gateway,
+        trunk.kind,
+        trunk.t38,
+        trunk.number,
+        trunk.prefix,
+        trunk.position,
+        trunk.max_out,
+        troubled=trunk.trouble_at is not None and abs(at - trunk.trouble_at) < TROUBLED,
     )
 
 
@@ -54,6 +67,8 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
         )
     if find_trunk(uow, trunk.name) is not None:
         raise BadTrunk(reason_en=f"there is one named {trunk.name} already", reason_zh=f"名称 {trunk.name} 已存在")
+    if trunk.max_out is not None and not 0 <= trunk.max_out <= channels:
+        raise BadTrunk(reason_en="calls out are at most its channels", reason_zh="外拨路数不能超过通道数")
     if not 1 <= channels <= MAX_PORTS:
         raise BadTrunk(reason_en=f"channels go from 1 to {MAX_PORTS}", reason_zh=f"通道数应为 1 到 {MAX_PORTS}")
     if trunk.kind is TrunkKind.SIP and not HOST.fullmatch(trunk.host or ""):
@@ -133,8 +148,16 @@ def release_port(uow: UnitOfWork, call_id: str) -> None:
 
 def free_ports(uow: UnitOfWork) -> dict[int, int]:
     """How many ports are free on each trunk, by trunk id; trunks without one are left out."""
-    counts: dict[int, int] = {}
-    query = select(Port.trunk_id).where(Port.enabled, Port.claimed_by.is_(None))
-    for trunk_id in uow.session.scalars(query):
-        counts[trunk_id] = counts.get(trunk_id, 0) + 1
-    return counts
+    query = select(Port.trunk_id, func.count()).where(Port.enabled, Port.claimed_by.is_(None)).group_by(Port.trunk_id)
+    return {trunk_id: count for trunk_id, count in uow.session.execute(query)}  # noqa: C416 - a Result has keys()
+
+
+def note_trouble(uow: UnitOfWork, trunk_id: int, at: datetime | None) -> None:
+    """A call failed by the trunk itself at this time, or (None) the trunk has carried one."""
+    changes = Trunk.trouble_at.is_distinct_from(at)
+    uow.session.execute(
+        update(Trunk)
+        .where(Trunk.id == trunk_id, changes)
+        .values(trouble_at=at)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,5 +1,7 @@
 """Whose fax number is it."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 
 from netfax.db import UnitOfWork
@@ -40,6 +42,20 @@ def find_range(uow: UnitOfWork, identity: str) -> NumberRange | None:
         NumberRange.last >= identity,
     )
     return uow.session.scalars(query).first()
+
+
+def ours(uow: UnitOfWork, identities: Sequence[str]) -> set[str]:
+    """Those of the numbers that belong to this system: owned by a user, or in a range of ours."""
+    if not identities:
+        return set()
+    owned = set(uow.session.scalars(select(OwnedNumber.identity).where(OwnedNumber.identity.in_(identities))))
+    ranges = uow.session.execute(select(NumberRange.first, NumberRange.last)).all()
+    return owned | {
+        identity
+        for identity in identities
+        for first, last in ranges
+        if len(first) == len(identity) and first <= identity <= last
+    }
 
 
 def give_number(uow: UnitOfWork, user: User, identity: str) -> OwnedNumber:

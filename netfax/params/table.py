@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from netfax.errors import UserError
 
@@ -53,9 +54,20 @@ class Pattern:
 
 
 @dataclass(frozen=True)
+class Zone:
+    """A time zone's name."""
+
+    wanted_en = "a time zone such as Asia/Shanghai"
+    wanted_zh = "时区名称，例如 Asia/Shanghai"
+
+    def read(self, text: str) -> str | None:
+        return text if text in available_timezones() else None
+
+
+@dataclass(frozen=True)
 class Param:
     name: str
-    kind: Whole | Pattern
+    kind: Whole | Pattern | Zone
     default: str
     unit: str
     title_en: str
@@ -64,7 +76,7 @@ class Param:
     help_zh: str
 
 
-def _param(name: str, kind: Whole | Pattern, default: str, unit: str, *texts: str) -> Param:
+def _param(name: str, kind: Whole | Pattern | Zone, default: str, unit: str, *texts: str) -> Param:
     return Param(name, kind, default, unit, *texts)
 
 
@@ -84,12 +96,76 @@ PARAMS: dict[str, Param] = {
         _param(
             "retry_count",
             Whole(0, 20),
-            "3",
+            "5",
             "",
             "Number of retries",
             "传真重发次数",
-            "How often a fax that failed is sent again, after the first call.",
-            "传真发送失败后重发的次数（不含第一次）。",
+            "How often a number is called again, after the first call; calls that nobody answers cost nothing.",
+            "第一次呼叫失败后再次呼叫的次数；无人应答的呼叫不产生费用。",
+        ),
+        _param(
+            "paid_retry_count",
+            Whole(0, 20),
+            "3",
+            "",
+            "Number of retries that cost money",
+            "产生费用的重发次数",
+            "How often a fax is sent again after calls that were answered; never more than the number of retries.",
+            "呼叫已接通但发送失败后重发的次数，不超过传真重发次数。",
+        ),
+        _param(
+            "fax_lifetime",
+            Whole(1, 8_760),
+            "72",
+            "h",
+            "Time in which a fax is sent",
+            "传真发送期限",
+            "A fax that could not be sent in this time, counted from its planned time, ends as failed.",
+            "自计划发送时间起，超过此期限仍未发出的传真按发送失败处理。",
+        ),
+        _param(
+            "calling_hours",
+            Pattern(
+                r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)",
+                "a span such as 08:00-20:00 (00:00-24:00 is always)",
+                "时间段，例如 08:00-20:00（00:00-24:00 为全天）",
+            ),
+            "00:00-24:00",
+            "",
+            "Hours in which numbers are called",
+            "允许外拨的时段",
+            "Outside these hours, in the system's time zone, no fax is dialled; a span over midnight is allowed.",
+            "在此时段之外（按系统时区）不拨打传真；可以跨越午夜。",
+        ),
+        _param(
+            "time_zone",
+            Zone(),
+            "Asia/Shanghai",
+            "",
+            "Time zone of the system",
+            "系统时区",
+            "The zone in which calling hours are meant.",
+            "允许外拨时段所用的时区。",
+        ),
+        _param(
+            "user_calls",
+            Whole(0, 1_000),
+            "0",
+            "",
+            "Calls of one user at once",
+            "单个用户同时外拨数",
+            "How many calls out one user may have at the same time; 0 for as many as there are lines.",
+            "单个用户同时外拨的最大路数；0 表示不限。",
+        ),
+        _param(
+            "domain_calls",
+            Whole(0, 1_000),
+            "0",
+            "",
+            "Calls of one domain at once",
+            "单个域同时外拨数",
+            "How many calls out one domain may have at the same time; 0 for as many as there are lines.",
+            "单个域同时外拨的最大路数；0 表示不限。",
         ),
         _param(
             "max_attachment",

@@ -49,6 +49,16 @@ def store_file(source: Path) -> Stored:
     return Stored(key, size, digest.hexdigest())
 
 
+def link_file(stored: Stored) -> Stored:
+    """The same stored file under a second key, with a name of its own on disk; either may be deleted."""
+    key = new_uuid()
+    target = blob_path(key)
+    _make_folder(target.parent)
+    target.hardlink_to(blob_path(stored.key))
+    sync_folder(target.parent)
+    return Stored(key, stored.size, stored.sha256)
+
+
 def blob_path(key: str) -> Path:
     """Where a stored file lies; keys are UUIDs of ours, never anything from outside."""
     return settings().blobs_dir / key[:2] / key

@@ -1,0 +1,59 @@
+"""What an operator must hear of: each alarm is a row that stays until somebody has cleared it."""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import ColumnElement, Index, String, Text, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from netfax.db import Base, UnitOfWork, now
+
+log = structlog.get_logger()
+
+
+class Alarm(Base):
+    """`code` says what kind it is, `subject` what it is about (an id); one of both is open at a time."""
+
+    __tablename__ = "alarm"
+    __table_args__ = (Index("ix_alarm_open", "code", "subject", "cleared_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str] = mapped_column(Text)
+    raised_at: Mapped[datetime] = mapped_column(default=now)
+    cleared_at: Mapped[datetime | None]
+
+
+PAGES_LOST = "pages_lost"
+OUR_FAULT = "our_fault"
+DISK_RESERVE = "disk_reserve"
+JOURNAL_BROKEN = "journal_broken"
+
+
+def raise_alarm(uow: UnitOfWork, code: str, subject: str, text: str) -> None:
+    """Raise an alarm, unless the same one is open already."""
+    if uow.session.scalar(select(Alarm.id).where(*_open(code, subject))) is None:
+        uow.session.add(Alarm(code=code, subject=subject[:64], text=text))
+        log.error(f"alarm.{code}", subject=subject, text=text)
+
+
+def clear_alarm(uow: UnitOfWork, code: str, subject: str) -> bool:
+    """Clear an alarm whose cause is gone or seen to; False when there is none."""
+    cleared = uow.session.execute(
+        update(Alarm)
+        .where(*_open(code, subject))
+        .values(cleared_at=now())
+        .returning(Alarm.id)
+        .execution_options(synchronize_session=False)
+    )
+    return cleared.first() is not None
+
+
+def open_alarms(uow: UnitOfWork) -> list[Alarm]:
+    """Every alarm that nobody has cleared, oldest first."""
+    return list(uow.session.scalars(select(Alarm).where(Alarm.cleared_at.is_(None)).order_by(Alarm.id)))
+
+
+def _open(code: str, subject: str) -> tuple[ColumnElement[bool], ...]:
+    return Alarm.code == code, Alarm.subject == subject[:64], Alarm.cleared_at.is_(None)

@@ -1,0 +1,129 @@
+"""What a sender does with a fax that waits or has ended: hold, release, send now, plan, priority, send again (R5.1)."""
+
+from datetime import datetime, timedelta
+
+from netfax.db import UnitOfWork, now
+from netfax.errors import NotFound
+from netfax.faxes import errors
+from netfax.faxes.history import change_state, wait_until
+from netfax.faxes.listing import get_item
+from netfax.faxes.models import Delivery, Priority
+from netfax.faxes.states import ON_THE_LINE, STATE_INFO, DeliveryState
+from netfax.faxes.submit import add_delivery, check_plan
+from netfax.org.viewer import Viewer
+from netfax.params.service import get_int
+from netfax.queue import Job
+
+
+def hold(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> None:
+    """Let a fax wait until somebody releases it; one that is held already stays so."""
+    delivery = _waiting_delivery(uow, viewer, item_uuid)
+    if delivery.state is not DeliveryState.HELD:
+        change_state(uow, delivery, DeliveryState.HELD, actor=viewer.login)
+        delivery.next_try_at = None
+
+
+def release(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> None:
+    """Let a held fax go on: at its planned time if that is ahead, else now. Its time to be sent in begins anew."""
+    delivery = _waiting_delivery(uow, viewer, item_uuid)
+    if delivery.state is not DeliveryState.HELD:
+        raise errors.NotHeld()
+    _go_on(uow, viewer, delivery)
+
+
+def send_now(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> None:
+    """Call as soon as a port is free, whatever the fax waited for."""
+    delivery = _waiting_delivery(uow, viewer, item_uuid)
+    delivery.planned_at = None
+    _go_on(uow, viewer, delivery)
+
+
+def plan(uow: UnitOfWork, viewer: Viewer, item_uuid: str, at: datetime) -> None:
+    """Send at another time; a held fax stays held and goes then at the earliest."""
+    for problem in check_plan(at):
+        raise problem
+    delivery = _waiting_delivery(uow, viewer, item_uuid)
+    delivery.planned_at = at
+    if delivery.state is not DeliveryState.HELD:
+        _go_on(uow, viewer, delivery)
+
+
+def set_priority(uow: UnitOfWork, viewer: Viewer, item_uuid: str, priority: Priority) -> None:
+    """Give a waiting fax another priority."""
+    delivery = _waiting_delivery(uow, viewer, item_uuid)
+    delivery.priority = priority
+    # The dispatcher's waiting room has it by the old one.
+    delivery.admitted = False
+    uow.enqueue(Job.WAKE_DISPATCHER)
+
+
+def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool = False) -> str:
+    """A new fax to the same number with the pages that were not confirmed, or with all; its public delivery id.
+
+    `SentAlready` when every page was confirmed and not the whole is asked for, `NotEndedYet` before the end.
+    """
+    ended = _delivery(uow, viewer, item_uuid)
+    info = STATE_INFO[ended.state]
+    if not info.ended:
+        raise errors.NotEndedYet(state_en=info.en, state_zh=info.zh)
+    if ended.submission.document is None:
+        raise errors.NoPages()
+    if not whole and ended.pages_confirmed == ended.pages:
+        raise errors.SentAlready()
+    again = Delivery(
+        submission_id=ended.submission_id,
+        tenant_id=ended.tenant_id,
+        user_id=ended.user_id,
+        identity=ended.identity,
+        extension=ended.extension,
+        number_text=ended.number_text,
+        priority=ended.priority,
+        state=DeliveryState.QUEUED,
+        pages=ended.pages,
+        pages_confirmed=0 if whole else ended.pages_confirmed,
+        again_of=ended.id,
+        expires_at=_expiry(uow, now()),
+    )
+    add_delivery(uow, again, actor=viewer.login)
+    wait_until(uow, again, now(), actor=viewer.login)
+    uow.enqueue(Job.WAKE_DISPATCHER)
+    return again.uuid
+
+
+def _go_on(uow: UnitOfWork, viewer: Viewer, delivery: Delivery) -> None:
+    at = now()
+    if delivery.planned_at is not None and delivery.planned_at > at:
+        delivery.expires_at = _expiry(uow, delivery.planned_at)
+        wait_until(uow, delivery, delivery.planned_at, actor=viewer.login, state=DeliveryState.SCHEDULED)
+    else:
+        delivery.expires_at = _expiry(uow, at)
+        wait_until(uow, delivery, at, actor=viewer.login)
+    uow.enqueue(Job.WAKE_DISPATCHER)
+
+
+def _expiry(uow: UnitOfWork, since: datetime) -> datetime:
+    return since + timedelta(hours=get_int(uow, "fax_lifetime"))
+
+
+def _waiting_delivery(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> Delivery:
+    """The delivery, locked, when it waits; otherwise the error that says what it does instead."""
+    delivery = _delivery(uow, viewer, item_uuid)
+    info = STATE_INFO[delivery.state]
+    if info.ended:
+        raise errors.AlreadyEnded(state_en=info.en, state_zh=info.zh)
+    if delivery.state in ON_THE_LINE:
+        raise errors.OnTheLineNow()
+    if delivery.state is DeliveryState.CONVERTING:
+        raise errors.StillConverting()
+    if delivery.state is DeliveryState.AWAITING_APPROVAL:
+        raise errors.WaitsForApproval()
+    return delivery
+
+
+def _delivery(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> Delivery:
+    """The delivery, locked: the dispatcher may be taking it at this moment."""
+    delivery = get_item(uow, viewer, item_uuid).delivery
+    if delivery is None:
+        raise NotFound()
+    uow.session.refresh(delivery, with_for_update={"of": Delivery})
+    return delivery
