@@ -10,6 +10,7 @@ import structlog
 
 from ami_bridge.client import ActionRefused, AmiClient
 from netfax.db import UnitOfWork, unit_of_work
+from netfax.lease import hold_lease, holder_name
 from netfax.settings import Settings
 
 log = structlog.get_logger()
@@ -42,8 +43,20 @@ class Bridge:
     placing: set[str] = field(default_factory=set)
     # Open attempts whose channel is gone, and since when that is known (monotonic seconds).
     gone_since: dict[str, float] = field(default_factory=dict)
+    # Attempts of which a channel was seen: whatever is on disk, they were dialled.
+    seen: set[str] = field(default_factory=set)
     # Which start of Asterisk this is; empty until it was asked.
     boot: str = ""
+    # One bridge of a gateway places calls and settles them: its lease is held in the transaction that does so.
+    holder: str = field(default_factory=holder_name)
+
+    @property
+    def lease(self) -> str:
+        return f"bridge:{self.settings.gateway}"
+
+    def holds_lease(self, uow: UnitOfWork) -> bool:
+        """Whether this bridge is the gateway's, from now till the transaction's end."""
+        return hold_lease(uow, self.lease, self.holder) is not None
 
     async def work(self, step: Callable[[UnitOfWork], T]) -> T:
         """Run a step in one unit of work, off the event loop."""

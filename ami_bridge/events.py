@@ -26,6 +26,7 @@ async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
     match event.name:
         case "Newchannel":
             bridge.calls[call_id] = LiveCall(event["Channel"])
+            bridge.seen.add(call_id)
         case "Newstate" if event.one("ChannelState") == STATE_UP:
             await note_answer(bridge, call_id, event["Channel"])
         case "Hangup":

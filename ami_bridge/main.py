@@ -13,6 +13,7 @@ from ami_bridge.originate import keep_polling
 from ami_bridge.reconcile import keep_reconciling
 from ami_bridge.worker import start_worker
 from netfax import telephony
+from netfax.lease import let_go
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
 from netfax.settings import settings
@@ -39,6 +40,7 @@ async def run() -> None:
     ]
     done, pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     stop_beating.set()
+    await bridge.work(lambda uow: let_go(uow, bridge.lease, bridge.holder))
     await bridge.client.close()
     for part in pending:
         part.cancel()

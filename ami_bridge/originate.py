@@ -1,6 +1,7 @@
 """Placing a call: its pages into the spool, the claim committed, then Originate."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 # A job may have been lost with Redis; the database is asked this often.
 POLL_SECONDS = 2
+# From the claim to the Originate; less than `reconcile.SETTLE`.
+CLAIM_SECONDS = 3.0
 # Q.850: invalid number format.
 INVALID_NUMBER = 28
 
@@ -34,8 +37,9 @@ async def place_call(bridge: Bridge, attempt_id: str) -> None:
         plan = await _plan(bridge, attempt_id)
         if plan is None or not await _spool(bridge, plan):
             return
-        if await bridge.work(lambda uow: _claim_unless_cancelled(uow, attempt_id, bridge.boot)):
-            await _originate(bridge, plan)
+        began = time.monotonic()
+        if await bridge.work(lambda uow: _claim_unless_cancelled(uow, bridge, attempt_id)):
+            await _originate(bridge, plan, began)
     finally:
         bridge.placing.discard(attempt_id)
 
@@ -62,12 +66,14 @@ async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
     return True
 
 
-def _claim_unless_cancelled(uow: UnitOfWork, attempt_id: str, boot: str) -> bool:
+def _claim_unless_cancelled(uow: UnitOfWork, bridge: Bridge, attempt_id: str) -> bool:
     """Claim the call; one that its sender took back while it waited here ends instead."""
+    if not bridge.holds_lease(uow):
+        return False
     if cancel_asked(uow, attempt_id):
         finish_attempt(uow, attempt_id, CallOutcome(answered=False), actor=ACTOR)
         return False
-    return claim_attempt(uow, attempt_id, boot)
+    return claim_attempt(uow, attempt_id, bridge.boot)
 
 
 async def keep_polling(bridge: Bridge) -> None:
@@ -88,9 +94,16 @@ def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
     draft.replace(target)
 
 
-async def _originate(bridge: Bridge, plan: CallPlan) -> None:
-    """Originate a claimed call. Only what was certainly not placed is given back; what may have been is reconciled."""
+async def _originate(bridge: Bridge, plan: CallPlan, claimed_at: float) -> None:
+    """Originate a claimed call. Only what was certainly not placed is given back; what may have been is reconciled.
+
+    A claim (monotonic seconds) that has grown old here, as when this process was stopped, may have been given back
+    and placed by another: it is left to `reconcile`, which gives nothing back that is younger than `SETTLE`.
+    """
     attempt_id = plan.attempt_id
+    if time.monotonic() - claimed_at > CLAIM_SECONDS:
+        log.warning("originate.too_late", attempt=attempt_id)
+        return
     try:
         await bridge.client.originate(
             channel=plan.channel,

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.cel import CallRecord, read_calls, rotate
@@ -63,7 +63,12 @@ async def learn_boot(bridge: Bridge) -> None:
 
 
 async def reconcile(bridge: Bridge) -> None:
-    """End every call whose channel is gone and whose end nobody has recorded; hang up what was taken back."""
+    """End every call whose channel is gone and whose end nobody has recorded; hang up what was taken back.
+
+    Nothing while another bridge has this gateway.
+    """
+    if not await bridge.work(bridge.holds_lease):
+        return
     channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
     await _reconcile_inbound(bridge, {channel.one("Uniqueid") or "" for channel in channels})
     live = _live_calls(bridge, channels)
@@ -75,6 +80,7 @@ async def reconcile(bridge: Bridge) -> None:
         await bridge.hang_up(attempt_id)
     # Read after the channels: an attempt that is open now and had no channel then has lost it.
     open_attempts = await bridge.work(lambda uow: _open_attempts(uow, bridge.settings.gateway))
+    bridge.seen = (bridge.seen & {each.id for each in open_attempts}) | set(live) | set(bridge.calls)
     gone = [
         each
         for each in open_attempts
@@ -94,7 +100,7 @@ async def _reconcile_inbound(bridge: Bridge, channel_uids: set[str]) -> None:
 
     `channel_uids` were live before the rows are read.
     """
-    rows = await bridge.work(lambda uow: open_receptions(uow, bridge.settings.gateway, now() - SETTLE))
+    rows = await bridge.work(lambda uow: open_receptions(uow, bridge.settings.gateway, SETTLE))
     for channel_uid, reception_id in rows.items():
         journal = in_path(bridge.settings.gateway_dir / JOURNAL, reception_id)
         if channel_uid in channel_uids or journal.exists():
@@ -121,7 +127,10 @@ def _live_calls(bridge: Bridge, channels: list[AmiEvent]) -> dict[str, LiveCall]
 
 def _open_attempts(uow: UnitOfWork, gateway: str) -> list[OpenAttempt]:
     query = select(Attempt.id, Attempt.boot, Attempt.answered_at).where(
-        Attempt.gateway == gateway, Attempt.ended_at.is_(None), Attempt.originated_at < now() - SETTLE
+        Attempt.gateway == gateway,
+        Attempt.ended_at.is_(None),
+        # One from the future was originated before the clock was set back.
+        or_(Attempt.originated_at < now() - SETTLE, Attempt.originated_at > now() + SETTLE),
     )
     return [OpenAttempt(*row) for row in uow.session.execute(query)]
 
@@ -132,6 +141,8 @@ async def _settle(bridge: Bridge, attempt: OpenAttempt, record: CallRecord, *, g
     if not record.started and attempt.answered_at is not None:
         # The event of its answer came; CEL may have met a full disk.
         record = CallRecord(started=True, answered_at=attempt.answered_at.timestamp())
+    if attempt.id in bridge.seen:
+        record = replace(record, started=True)
     outcome = outcome_of(record, same_boot=same_boot, gone_for=gone_for)
     if not record.started and same_boot:
         log.warning("reconcile.never_dialled", attempt=attempt.id)

@@ -78,6 +78,7 @@ def trunk_list(json_wanted: bool) -> None:
                 "prefix": each.prefix,
                 "t38": each.t38,
                 "channels": len(each.ports),
+                "max_out": each.max_out,
                 "busy": sum(port.claimed_by is not None for port in each.ports),
             }
             for each in list_trunks(uow)
@@ -104,6 +105,7 @@ def trunk_list(json_wanted: bool) -> None:
 @click.option("--prefix", default="", help="Serve only numbers that begin so (country code first, as in 8620).")
 @click.option("--position", default=100, type=click.IntRange(0), help="Lower is tried first.")
 @click.option("--channels", default=None, type=int, help="How many calls at once (SIP 30, IAX2 1).")
+@click.option("--max-out", default=None, type=int, help="How many of them calls out may take; all without it.")
 @click.option("--t38/--no-t38", default=True, help="SIP: whether the provider speaks T.38.")
 @refuses_clearly
 def trunk_add(
@@ -117,6 +119,7 @@ def trunk_add(
     prefix: str,
     position: int,
     channels: int | None,
+    max_out: int | None,
     t38: bool,
 ) -> None:
     """Add a trunk to the running system."""
@@ -135,6 +138,7 @@ def trunk_add(
             number=identity,
             prefix=prefix,
             position=position,
+            max_out=max_out,
         )
         add_trunk(uow, row, channels=channels if channels is not None else 1 if soft_modem else 30)
     console.print(apply_gateway(settings()), markup=False)

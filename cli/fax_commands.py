@@ -1,18 +1,17 @@
-"""`netfax send | queue | inbox | sent | cancel | save`."""
+"""`netfax send | queue | inbox | sent | receiving | save`."""
 
 from pathlib import Path
 
 import click
 
 from cli.output import as_json, console, language, listing, mode_words, refuses_clearly
-from netfax.db import UnitOfWork, reading, unit_of_work
+from netfax.db import UnitOfWork, reading
 from netfax.documents.preview import to_pdf
 from netfax.faxes import listing as lists
 from netfax.faxes import live
-from netfax.faxes.cancel import cancel as cancel_fax
 from netfax.faxes.models import Direction, MailboxItem, Priority, Reception
+from netfax.faxes.plans import read_time
 from netfax.faxes.results import CAUSES
-from netfax.faxes.states import STATE_INFO
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
 from netfax.org.service import find_user
 from netfax.org.viewer import Viewer
@@ -23,6 +22,7 @@ user_option = click.option("--user", "login", required=True, help="Whose, as he 
 page_option = click.option("--page", default=1, type=click.IntRange(1), help="Which page of the list.")
 
 PAGE_SIZE = 50
+_INSIDE = {"en": "Internal", "zh": "内部"}
 
 
 def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
@@ -36,10 +36,20 @@ def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
 @click.option("--recipient", default="", help="The recipient's name.")
 @click.option("--title", default="", help="The fax's title.")
 @click.option("--priority", type=click.Choice([each.value for each in Priority]), default=Priority.MEDIUM.value)
+@click.option("--at", "planned", default="", help="Not before this time, as 2026-12-31 08:30 in the user's time zone.")
+@click.option("--key", default=None, help="A name of yours for this request: repeated, it is no second fax.")
 @json_option
 @refuses_clearly
 def send(
-    files: tuple[Path, ...], numbers: str, login: str, recipient: str, title: str, priority: str, json_wanted: bool
+    files: tuple[Path, ...],
+    numbers: str,
+    login: str,
+    recipient: str,
+    title: str,
+    priority: str,
+    planned: str,
+    key: str | None,
+    json_wanted: bool,
 ) -> None:
     """Send FILES as one fax to one or more numbers."""
     with reading() as uow:
@@ -50,6 +60,8 @@ def send(
         recipient_name=recipient,
         title=title,
         priority=Priority(priority),
+        planned_at=read_time(planned, viewer.time_zone) if planned else None,
+        client_key=key,
     )
     accepted = submit_fax(viewer, request)
     if json_wanted:
@@ -70,7 +82,7 @@ def queue(login: str, page: int, json_wanted: bool) -> None:
     with reading() as uow:
         items = lists.send_queue(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
         rows = [outgoing_row(item) for item in items]
-    columns = ("number", "to", "title", "state", "tries", "pages", "progress", "submitted_at")
+    columns = ("number", "uuid", "to", "title", "state", "cause", "tries", "next_try_at", "pages", "progress")
     listing(
         columns, rows, json_wanted=json_wanted, empty="The queue is empty; `netfax send FILE --to NUMBER` fills it."
     )
@@ -112,7 +124,10 @@ def inbox(login: str, page: int, json_wanted: bool) -> None:
     with reading() as uow:
         items = lists.mailbox(uow, viewer_of(uow, login), Direction.IN, page=page, size=PAGE_SIZE).rows
         rows = [incoming_row(item) for item in items]
-    columns = ("number", "caller", "station_id", "called", "received_at", "pages", "bytes", "state")
+    for row in rows:
+        # R3.7: what was handed over inside has no caller's number.
+        row["from"] = row["caller"] or (_INSIDE[language()] if row["sender"] else "")
+    columns = ("number", "uuid", "from", "station_id", "called", "received_at", "pages", "bytes", "state")
     listing(columns, rows, json_wanted=json_wanted, empty="The inbox is empty; callers fax to this user's number.")
 
 
@@ -140,17 +155,6 @@ def receiving(login: str, json_wanted: bool) -> None:
     ]
     columns = ("caller", "called", "recipient", "trunk", "since", "pages", "rate")
     listing(columns, rows, json_wanted=json_wanted, empty="No fax comes in at this moment.")
-
-
-@click.command()
-@click.argument("uuid")
-@user_option
-@refuses_clearly
-def cancel(uuid: str, login: str) -> None:
-    """Take a fax back: what waits is cancelled, what is on the line is hung up."""
-    with unit_of_work() as uow:
-        state = cancel_fax(uow, viewer_of(uow, login), uuid)
-    console.print(STATE_INFO[state].text(language()), markup=False)
 
 
 @click.command()
@@ -194,6 +198,9 @@ def outgoing_row(item: MailboxItem) -> dict[str, object]:
         "pages": delivery.pages,
         "pages_confirmed": delivery.pages_confirmed,
         "next_try_at": delivery.next_try_at,
+        "planned_at": delivery.planned_at,
+        "expires_at": delivery.expires_at,
+        "priority": delivery.priority.value,
         "progress": progress,
         "rate": last.rate if last else 0,
         "mode": last.mode if last else "",
@@ -222,6 +229,7 @@ def incoming_row(item: MailboxItem) -> dict[str, object]:
         "uuid": item.uuid,
         "reception": reception.uuid,
         "caller": reception.caller,
+        "sender": reception.delivery.user.login if reception.delivery else "",
         "station_id": reception.remote_station_id,
         "called": reception.called,
         "state": reception.state.value,

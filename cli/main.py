@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
-from cli import admin_commands, demonstration, fax_commands, runstate
+from cli import act_commands, admin_commands, demonstration, fax_commands, runstate
 from cli.beats import database_beats
 from cli.fax_commands import json_option
 from cli.output import as_json, console, language, refuses_clearly, table
@@ -69,7 +69,13 @@ for command in (
     fax_commands.sent,
     fax_commands.inbox,
     fax_commands.receiving,
-    fax_commands.cancel,
+    act_commands.cancel,
+    act_commands.hold,
+    act_commands.release,
+    act_commands.now,
+    act_commands.plan,
+    act_commands.priority,
+    act_commands.again,
     fax_commands.save,
     admin_commands.param,
     admin_commands.trunk,

@@ -1,13 +1,16 @@
 """Draw the states of a fax in docs/architecture.md: `.venv/bin/python install/draw_states.py [--check]`.
 
-The diagram and the table of words between their markers come from `netfax.faxes.states`, where a change begins; run
-this after it. With --check nothing is written, and the exit code is 1 when the page is out of date.
+The diagram and the table of words between their markers come from `netfax.faxes.states`, the rules for calling again
+from `netfax.faxes.retry`, where a change begins; run this after it. With --check nothing is written, and the exit code
+is 1 when the page is out of date.
 """
 
 import sys
 from itertools import permutations
 from pathlib import Path
 
+from netfax.faxes.results import CAUSES, Cause
+from netfax.faxes.retry import GLARE_WAIT, RULES, TRUNK_TROUBLE
 from netfax.faxes.states import STATE_INFO, STEPS, DeliveryState, ReceptionState
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
@@ -31,7 +34,8 @@ def main(arguments: list[str]) -> int:
 def drawn(page: str) -> str:
     """The page with both blocks as the table has them."""
     page = _put(page, "state diagram", f"```mermaid\n{diagram()}\n```")
-    return _put(page, "state words", words())
+    page = _put(page, "state words", words())
+    return _put(page, "retry rules", rules())
 
 
 def diagram() -> str:
@@ -42,6 +46,28 @@ def diagram() -> str:
         lines.append(f'{group[0]}(["{text}"])' if STATE_INFO[group[0]].ended else f'{group[0]}["{text}"]')
     lines += [f"{start[0]} --> {end[0]}" for start, end in arrows()]
     return "\n    ".join(lines)
+
+
+def rules() -> str:
+    """What each cause asks for, as a table."""
+    lines = ["| cause | in words | called again | the next call |", "|---|---|---|---|"]
+    for cause, info in CAUSES.items():
+        rule = RULES.get(cause)
+        lines.append(f"| `{cause}` | {info.en} | {_again(cause)} | {rule.change.value if rule else ''} |")
+    return "\n".join(lines)
+
+
+def _again(cause: Cause) -> str:
+    rule = RULES.get(cause)
+    if rule is None:
+        return "no"
+    if cause is Cause.GLARE:
+        return f"after {GLARE_WAIT.seconds} s"
+    after = {0.5: "half the interval", 1: "the interval", 2: "twice the interval"}.get(
+        rule.wait, "a third of the interval"
+    )
+    others = ", at once on another trunk" if cause in TRUNK_TROUBLE else ""
+    return f"after {after}{others}" + (f", {rule.calls} calls at most" if rule.calls else "")
 
 
 def groups() -> list[Group]:

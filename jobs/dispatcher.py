@@ -1,9 +1,6 @@
 """The dispatcher and the periodic sweep: `python -m jobs.dispatcher`."""
 
-import os
-import secrets
 import signal
-import socket
 import threading
 import time
 
@@ -18,6 +15,7 @@ from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.submit import forget_client_keys
 from netfax.faxes.sweep import mend_waits, put_off
+from netfax.lease import holder_name
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
 from netfax.queue import WAKE_DISPATCHER, Job, redis, send_unless_sent
@@ -37,26 +35,31 @@ def main() -> None:
     stop = keep_beating("dispatcher")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[-64:])
+    dispatcher = Dispatcher(holder_name())
     swept_at = time.monotonic()
     while not stop.is_set():
-        more = work(dispatcher)
-        if time.monotonic() - swept_at >= SWEEP_SECONDS:
-            sweep()
-            swept_at = time.monotonic()
+        try:
+            more = work(dispatcher)
+            if time.monotonic() - swept_at >= SWEEP_SECONDS:
+                sweep()
+                swept_at = time.monotonic()
+        except SQLAlchemyError as error:
+            log.warning("dispatch.failed", error=str(error))
+            dispatcher.forget()
+            more = False
         if not more:
             sleep(stop)
+    try:
+        with unit_of_work() as uow:
+            dispatcher.let_go(uow)
+    except SQLAlchemyError as error:
+        log.warning("dispatch.lease_kept", error=str(error))
 
 
 def work(dispatcher: Dispatcher) -> bool:
     """One round of the dispatcher and what it found for inside; whether more is due already."""
-    try:
-        with unit_of_work() as uow:
-            done = dispatcher.round(uow)
-    except SQLAlchemyError as error:
-        log.warning("dispatch.failed", error=str(error))
-        dispatcher.forget()
-        return False
+    with unit_of_work() as uow:
+        done = dispatcher.round(uow)
     taken = [_hand_over(delivery_id) for delivery_id in done.inside]
     if not all(taken):
         dispatcher.forget()
@@ -82,15 +85,11 @@ def _hand_over(delivery_id: int) -> bool:
 
 def sweep() -> None:
     """Send again what waits in the database and may have been lost with Redis; mend what the clock has hurt."""
-    try:
-        with reading() as uow:
-            waiting = waiting_submissions(uow)
-        with unit_of_work() as uow:
-            mend_waits(uow)
-            forget_client_keys(uow)
-    except SQLAlchemyError as error:
-        log.warning("sweep.failed", error=str(error))
-        return
+    with reading() as uow:
+        waiting = waiting_submissions(uow)
+    with unit_of_work() as uow:
+        mend_waits(uow)
+        forget_client_keys(uow)
     for submission_uuid in waiting:
         send_unless_sent(Job.CONVERT, submission_uuid, seconds=CONVERT_PATIENCE_SECONDS)
 

@@ -15,7 +15,7 @@ import netfax.models  # noqa: F401 - relationships between rooms need every mode
 from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
-from netfax.queue import queue
+from netfax.queue import Job, forget_sent, queue
 from netfax.settings import settings
 
 
@@ -23,6 +23,8 @@ def main(name: str) -> None:
     """Serve until SIGTERM."""
     set_up_log(f"worker-{name}")
     stop = keep_beating(f"worker-{name}")
+    # What an earlier life of this worker was drawing when it was killed.
+    forget_sent(Job.CONVERT)
     connection = Redis.from_url(settings().redis_url)
     worker = SimpleWorker([queue(name, connection)], connection=connection, serializer=JSONSerializer)
     worker.work(logging_level="WARNING")

@@ -1,5 +1,8 @@
 """One at a time: a lease with a fence number, checked inside the transaction that it protects."""
 
+import os
+import secrets
+import socket
 from datetime import datetime, timedelta
 
 from sqlalchemy import String, or_, select, true, update
@@ -48,3 +51,18 @@ def hold_lease(uow: UnitOfWork, name: str, holder: str, *, renew: bool = False) 
     uow.session.add(lease)
     uow.session.flush()
     return lease.fence
+
+
+def let_go(uow: UnitOfWork, name: str, holder: str) -> None:
+    """Let somebody else have the lease at once; nothing when it is not the holder's."""
+    uow.session.execute(
+        update(Lease)
+        .where(Lease.name == name, Lease.holder == holder)
+        .values(until=now() - timedelta(seconds=1))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def holder_name() -> str:
+    """A name for this process as a holder: machine, process and chance, so that none comes twice."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(8)}"

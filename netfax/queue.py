@@ -66,6 +66,15 @@ def send_unless_sent(job: Job, *ids: str, seconds: int) -> bool:
     return bool(fresh) and send(job, *ids)
 
 
+def forget_sent(job: Job) -> None:
+    """Let the sweep send again at once what it has sent: whoever worked on it is gone."""
+    try:
+        for key in redis().scan_iter(f"netfax:sent:{job.name}:*"):
+            redis().delete(key)
+    except RedisError as error:
+        log.warning("queue.unreachable", job=job.name, error=str(error))
+
+
 def send(job: Job, *ids: str) -> bool:
     """Send a job; False (and a log line) when Redis can't be reached: its row is found by the sweep.
 

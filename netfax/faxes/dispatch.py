@@ -15,7 +15,7 @@ from netfax.faxes.results import Cause
 from netfax.faxes.retry import MEMORY, USUAL, CallParameters, changed
 from netfax.faxes.states import DeliveryState
 from netfax.faxes.waiting import Caps, OnTheLine, Waiting, WaitingRoom
-from netfax.lease import hold_lease
+from netfax.lease import hold_lease, let_go
 from netfax.lines.routes import TrunkFacts, routes
 from netfax.lines.service import claim_port, free_ports, list_trunks, trunk_facts
 from netfax.org.numbers import ours
@@ -60,6 +60,10 @@ class Dispatcher:
         self._fence: int | None = None
         self._room = WaitingRoom()
         self._trunks: list[TrunkFacts] = []
+
+    def let_go(self, uow: UnitOfWork) -> None:
+        """Let the next dispatcher begin at once."""
+        let_go(uow, LEASE, self._holder)
 
     def round(self, uow: UnitOfWork) -> Round:
         """One round, in one transaction; nothing while another dispatcher has the lease."""

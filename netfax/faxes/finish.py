@@ -36,7 +36,7 @@ def finish_attempt(uow: UnitOfWork, attempt_id: str, outcome: CallOutcome, *, ac
     delivery = attempt.delivery
     # A cancel, or another act of the user, is before this end or after it.
     uow.session.refresh(delivery, with_for_update={"of": Delivery})
-    verdict = judge(outcome, _page_bytes(delivery)[attempt.first_page - 1 :])
+    verdict = judge(outcome, _page_bytes(attempt))
     _record_call(attempt, outcome, verdict)
     release_port(uow, attempt.id)
     delivery.cause = verdict.cause
@@ -69,11 +69,13 @@ def _claim(uow: UnitOfWork, attempt_id: str, *conditions: object, **values: obje
     ).one()
 
 
-def _page_bytes(delivery: Delivery) -> tuple[int, ...]:
-    document: Document | None = delivery.submission.document
+def _page_bytes(attempt: Attempt) -> tuple[int, ...]:
+    """The sizes of the pages that the call sent; in standard fineness a page has about half of its bytes."""
+    document: Document | None = attempt.delivery.submission.document
     if document is None:
-        raise RuntimeError(f"delivery {delivery.id} was dialled without a document")
-    return tuple(document.page_bytes)
+        raise RuntimeError(f"delivery {attempt.delivery_id} was dialled without a document")
+    sizes = document.page_bytes[attempt.first_page - 1 :]
+    return tuple(sizes) if attempt.fine else tuple(size // 2 for size in sizes)
 
 
 def _record_call(attempt: Attempt, outcome: CallOutcome, verdict: Verdict) -> None:

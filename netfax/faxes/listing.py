@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from netfax.db import UnitOfWork, now
@@ -100,10 +100,14 @@ def receive_queue(uow: UnitOfWork, viewer: Viewer) -> list[Reception]:
 
 
 def get_item(uow: UnitOfWork, viewer: Viewer, uuid: str) -> MailboxItem:
-    """One fax by its public id; `NotFound` when there is none or it is not the viewer's to see."""
+    """One fax by its public id, or its delivery's; `NotFound` when there is none or it is not the viewer's to see."""
+    of_delivery = select(Delivery.id).where(Delivery.uuid == uuid).scalar_subquery()
     item = uow.session.scalar(
         select(MailboxItem)
-        .where(MailboxItem.uuid == uuid, seen_by(viewer, MailboxItem.tenant_id, MailboxItem.user_id))
+        .where(
+            or_(MailboxItem.uuid == uuid, MailboxItem.delivery_id == of_delivery),
+            seen_by(viewer, MailboxItem.tenant_id, MailboxItem.user_id),
+        )
         .options(*_WITH_FAX)
     )
     if item is None:
@@ -133,6 +137,7 @@ def open_attempt(delivery: Delivery) -> Attempt | None:
 _WITH_FAX = (
     joinedload(MailboxItem.user),
     joinedload(MailboxItem.reception).joinedload(Reception.blob),
+    joinedload(MailboxItem.reception).joinedload(Reception.delivery).joinedload(Delivery.user),
     joinedload(MailboxItem.delivery).joinedload(Delivery.submission).joinedload(Submission.document),
     joinedload(MailboxItem.delivery).selectinload(Delivery.attempts).joinedload(Attempt.trunk),
     joinedload(MailboxItem.delivery).joinedload(Delivery.submission).selectinload(Submission.attachments),

@@ -1,9 +1,9 @@
 """A fax comes in: who gets it, and its record once the call has ended."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from netfax import telephony
 from netfax.db import UnitOfWork, now
@@ -70,13 +70,16 @@ def is_recorded(uow: UnitOfWork, reception_id: str) -> bool:
     return reception is not None and reception.state is not ReceptionState.RECEIVING
 
 
-def open_receptions(uow: UnitOfWork, gateway: str, since: datetime) -> dict[str, str]:
-    """The inbound calls of a gateway that began before `since` and have not ended: channel's unique id to reception.
+def open_receptions(uow: UnitOfWork, gateway: str, settle: timedelta) -> dict[str, str]:
+    """The inbound calls of a gateway that began longer ago and have not ended: channel's unique id to reception.
 
-    A call's row is made while its channel lives, so that a channel asked for later than `since` was there.
+    A call's row is made while its channel lives, so that a channel asked for before was there. One from the future
+    began before the clock was set back.
     """
     query = select(Reception.channel_uid, Reception.id).where(
-        Reception.gateway == gateway, Reception.state == ReceptionState.RECEIVING, Reception.started_at < since
+        Reception.gateway == gateway,
+        Reception.state == ReceptionState.RECEIVING,
+        or_(Reception.started_at < now() - settle, Reception.started_at > now() + settle),
     )
     return {channel_uid: reception_id for channel_uid, reception_id in uow.session.execute(query)}  # noqa: C416
 

@@ -16,17 +16,17 @@ MEMORY = timedelta(days=30)
 class Change(Enum):
     """What the next call does differently."""
 
-    NOTHING = "nothing"
+    NOTHING = "the same"
     # Another trunk, at once while there is one that was not tried.
-    TRUNK = "trunk"
+    TRUNK = "another trunk"
     # Audio in place of T.38; where it was audio already, another trunk.
-    AUDIO_OR_TRUNK = "audio or trunk"
-    MODEM = "modem"
-    ECM = "ecm"
+    AUDIO_OR_TRUNK = "by audio, or another trunk"
+    MODEM = "a slower modem"
+    ECM = "without ECM"
     # Whatever has not been changed yet: T.38, then ECM, then the modem.
-    ANYTHING = "anything"
+    ANYTHING = "by audio, then without ECM, then a slower modem"
     # The pages in standard fineness.
-    REDRAW = "redraw"
+    REDRAW = "in standard fineness"
 
 
 @dataclass(frozen=True)

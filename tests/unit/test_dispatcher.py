@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from jobs import dispatcher
 from netfax import queue
 from netfax.db import UnitOfWork
-from netfax.faxes.dispatch import dispatch
+from netfax.faxes.dispatch import Dispatcher, Round
 from netfax.faxes.states import DeliveryState
 from netfax.queue import WAKE_DISPATCHER
 from tests.factories import World, delivery_of, make_delivery, make_world
@@ -101,14 +101,16 @@ def test_the_loop_survives_a_database_that_is_gone_for_a_while(
     uuid = make_delivery(world.alice)
     rounds = 0
 
-    def fail_at_first(uow: UnitOfWork, holder: str) -> int:
+    round_ = Dispatcher.round
+
+    def fail_at_first(self: Dispatcher, uow: UnitOfWork) -> Round:
         nonlocal rounds
         rounds += 1
         if rounds <= 3:
             raise OperationalError("select 1", {}, Exception("the database is gone"))
-        return dispatch(uow, holder)
+        return round_(self, uow)
 
-    monkeypatch.setattr(dispatcher, "dispatch", fail_at_first)
+    monkeypatch.setattr(Dispatcher, "round", fail_at_first)
     with structlog.testing.capture_logs() as logs:
         run_main(monkeypatch, lambda _: delivery_of(uuid).state is not DeliveryState.DIALING)
     assert [entry["event"] for entry in logs] == ["dispatch.failed"] * 3
