@@ -3,10 +3,11 @@
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes.errors import AlreadyEnded
+from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import change_state
 from netfax.faxes.listing import get_item, open_attempt
 from netfax.faxes.models import Delivery
-from netfax.faxes.results import Cause
+from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import ON_THE_LINE, STATE_INFO, DeliveryState
 from netfax.org.viewer import Viewer
 from netfax.queue import Job
@@ -15,8 +16,8 @@ from netfax.queue import Job
 def cancel(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> DeliveryState:
     """Cancel a delivery and return its state.
 
-    What waits is cancelled at once; what is on the line is hung up, and ends by what was confirmed until then.
-    `AlreadyEnded` for an ended one.
+    What waits is cancelled at once, also when it waits for its call to be placed; what is on the line is hung up, and
+    ends by what was confirmed until then. `AlreadyEnded` for an ended one.
     """
     delivery = get_item(uow, viewer, item_uuid).delivery
     if delivery is None:
@@ -33,5 +34,8 @@ def cancel(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> DeliveryState:
     delivery.cancel_asked_at = now()
     attempt = open_attempt(delivery)
     if attempt is not None:
-        uow.enqueue(Job.HANG_UP, attempt.gateway, attempt.id)
+        uow.session.flush()
+        not_placed = CallOutcome(answered=False)
+        if not finish_attempt(uow, attempt.id, not_placed, actor=viewer.login, unless_placed=True):
+            uow.enqueue(Job.HANG_UP, attempt.gateway, attempt.id)
     return delivery.state

@@ -28,9 +28,15 @@ def record_answer(uow: UnitOfWork, attempt_id: str, *, actor: str) -> None:
         change_state(uow, attempt.delivery, DeliveryState.SENDING, actor=actor)
 
 
-def finish_attempt(uow: UnitOfWork, attempt_id: str, outcome: CallOutcome, *, actor: str) -> bool:
-    """Record how a call ended and what follows for its delivery; False when that was recorded before."""
-    attempt = _claim(uow, attempt_id, ended_at=now())
+def finish_attempt(
+    uow: UnitOfWork, attempt_id: str, outcome: CallOutcome, *, actor: str, unless_placed: bool = False
+) -> bool:
+    """Record how a call ended and what follows for its delivery; False when that was recorded before.
+
+    With `unless_placed` also False, and nothing done, when a bridge has claimed the call: then its own end decides.
+    """
+    conditions = [Attempt.originated_at.is_(None)] if unless_placed else []
+    attempt = _claim(uow, attempt_id, *conditions, ended_at=now())
     if attempt is None:
         return False
     delivery = attempt.delivery

@@ -1,8 +1,10 @@
 """The bridge's part in a call: placed once, followed by its own events alone, and settled when nobody listened."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -293,6 +295,33 @@ def test_a_fax_that_was_taken_back_while_its_call_waited_is_not_dialled(
     assert delivery_of(uuid).state is DeliveryState.CANCELLED
 
 
+def test_a_bridge_places_nothing_while_another_has_the_gateway(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    _, attempt_id = waiting_call(world)
+    other = Bridge(settings=settings(), client=cast(AmiClient, FakeClient()), boot=BOOT)
+    with unit_of_work() as uow:
+        assert other.holds_lease(uow)
+    asyncio.run(place_call(bridge, attempt_id))
+    assert client.placed == []
+    assert attempt_of(attempt_id).originated_at is None
+    asyncio.run(place_call(other, attempt_id))
+    assert attempt_of(attempt_id).originated_at is not None
+
+
+def test_a_claim_that_grew_old_before_its_originate_is_left_to_reconciliation(
+    world: World, bridge: Bridge, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process was stopped in between: by now another bridge may have given the call back."""
+    _, attempt_id = waiting_call(world)
+    ticks = itertools.count(0, originate.CLAIM_SECONDS + 0.1)
+    monkeypatch.setattr(originate, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    asyncio.run(place_call(bridge, attempt_id))
+    assert client.placed == []
+    assert attempt_of(attempt_id).originated_at is not None
+    assert timedelta(seconds=originate.CLAIM_SECONDS) < reconcile.SETTLE
+
+
 def test_the_database_is_polled_for_calls_whose_job_was_lost(
     world: World, bridge: Bridge, client: FakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -489,6 +518,35 @@ def test_a_call_that_asterisk_never_dialled_is_given_back(world: World, bridge: 
     settle(bridge)
     assert attempt_of(attempt_id).originated_at is None
     assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+def test_a_call_whose_channel_was_seen_is_not_given_back_though_nothing_of_it_is_on_disk(
+    world: World, bridge: Bridge
+) -> None:
+    uuid, attempt_id = placed_call(world)
+    tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
+    settle(bridge)
+    assert attempt_of(attempt_id).originated_at is not None
+    long_gone(bridge)
+    settle(bridge)
+    assert delivery_of(uuid).state is DeliveryState.UNKNOWN
+
+
+def test_nothing_is_settled_while_another_bridge_has_the_gateway(world: World, bridge: Bridge) -> None:
+    _, attempt_id = placed_call(world)
+    other = Bridge(settings=settings(), client=cast(AmiClient, FakeClient()), boot=BOOT)
+    with unit_of_work() as uow:
+        assert other.holds_lease(uow)
+    settle(bridge)
+    assert attempt_of(attempt_id).originated_at is not None
+    settle(other)
+    assert attempt_of(attempt_id).originated_at is None
+
+
+def test_a_call_from_before_the_clock_was_set_back_is_settled(world: World, bridge: Bridge) -> None:
+    _, attempt_id = placed_call(world, ago=-86_400)
+    settle(bridge)
+    assert attempt_of(attempt_id).originated_at is None
 
 
 def test_a_call_of_an_asterisk_that_stopped_is_unknown_and_never_redialled(world: World, bridge: Bridge) -> None:

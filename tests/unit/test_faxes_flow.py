@@ -254,9 +254,23 @@ def test_a_cancel_on_the_line_loses_against_a_confirmed_result_and_wins_over_ano
         uuid = make_delivery(world.bob)
         dispatch_now()
         with unit_of_work() as uow:
+            assert claim_attempt(uow, only_attempt(), "boot")
+        with unit_of_work() as uow:
             assert cancel(uow, world.bob, _item_of(world, uuid)) is DeliveryState.DIALING
         finish(outcome)
         assert delivery_of(uuid).state is after
+
+
+def test_a_cancel_before_the_call_is_placed_ends_the_fax_at_once_and_frees_its_port(world: World) -> None:
+    uuid = make_delivery(world.bob)
+    dispatch_now()
+    attempt_id = only_attempt()
+    with unit_of_work() as uow:
+        assert cancel(uow, world.bob, _item_of(world, uuid)) is DeliveryState.CANCELLED
+    with unit_of_work() as uow:
+        assert not claim_attempt(uow, attempt_id, "boot")
+        assert free_ports(uow) == {world.trunk_id: 2}
+    assert (delivery_of(uuid).cause, delivery_of(uuid).tries) == (Cause.CANCELLED, 0)
 
 
 def test_nobody_sees_or_cancels_another_ones_fax_but_the_administrators(world: World) -> None:
