@@ -10,7 +10,9 @@ from ami_bridge.bridge import ACTOR, Bridge
 from ami_bridge.client import ActionRefused, ConnectionLost, IllegalField, NotConnected
 from netfax import telephony
 from netfax.db import UnitOfWork
-from netfax.documents.errors import PageMissing
+from netfax.documents.coarse import to_standard
+from netfax.documents.errors import DocumentError
+from netfax.documents.sandbox import SandboxError
 from netfax.documents.tiff import BrokenTiff
 from netfax.documents.tiffwrite import extract_pages
 from netfax.faxes.dial import CallPlan, cancel_asked, claim_attempt, give_back_attempt, plan_call, waiting_attempts
@@ -58,7 +60,7 @@ async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
     """Lay the pages into the spool; where that can't be done the attempt ends by our own fault."""
     try:
         await asyncio.to_thread(spool_pages, bridge.settings.gateway_dir, plan)
-    except (OSError, BrokenTiff, PageMissing) as error:
+    except (OSError, BrokenTiff, DocumentError, SandboxError) as error:
         log.error("spool.failed", attempt=plan.attempt_id, error=str(error))
         outcome = CallOutcome(answered=False, error="FILE_ERROR")
         await bridge.work(lambda uow: finish_attempt(uow, plan.attempt_id, outcome, actor=ACTOR))
@@ -88,7 +90,10 @@ def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
     """Lay the pages of a call where SendFAX finds them, whole or not at all."""
     target = gateway_dir / telephony.SPOOL_OUT / f"{plan.attempt_id}.tif"
     draft = target.with_suffix(".new")
-    extract_pages(plan.document, draft, plan.first_page)
+    if plan.fine:
+        extract_pages(plan.document, draft, plan.first_page)
+    else:
+        to_standard(plan.document, draft, first=plan.first_page)
     # Asterisk runs as another user.
     draft.chmod(0o644)
     draft.replace(target)

@@ -1,7 +1,8 @@
 """The program in the sandbox: opens what came from outside, answers one JSON line.
 
-`python -m netfax.documents.worker inspect | convert FD | png FD PAGE WIDTH | recode FD`, the files in `/in/0`, `/in/1`…
-and what is made written to the open file FD. The answer is `{"done": …}` or `{"refused": code, "file": index}`.
+`python -m netfax.documents.worker inspect | convert FD | png FD PAGE WIDTH | recode FD | standard FD FIRST`, the files
+in `/in/0`, `/in/1`… and what is made written to the open file FD. The answer is `{"done": …}` or
+`{"refused": code, "file": index}`.
 """
 
 import json
@@ -100,7 +101,24 @@ def recode(progress: Progress, target: str) -> Answer:
     return {}
 
 
-VERBS: dict[str, Callable[..., Answer]] = {"inspect": inspect, "convert": convert, "png": png, "recode": recode}
+def standard(progress: Progress, target: str, first: str) -> Answer:
+    """The pages of a fax TIFF from `first` on with half of their lines."""
+    with Path("/in/0").open("rb") as source, _output(target) as out:
+        writer = FaxTiffWriter(out)
+        for page in _fax_pages(source)[int(first) - 1 :]:
+            across, down = page.dpi or FAX_DPI
+            half = _halved(_pixels(source, page))
+            writer.add([encode(half)], width=half.width, rows=half.height, dpi=(across, down / 2))
+    return {}
+
+
+VERBS: dict[str, Callable[..., Answer]] = {
+    "inspect": inspect,
+    "convert": convert,
+    "png": png,
+    "recode": recode,
+    "standard": standard,
+}
 
 
 def _inputs() -> list[Path]:
@@ -182,6 +200,12 @@ def _fax_pages(source: BinaryIO) -> list[TiffPage]:
         # What comes behind the whole pages is what a fault left.
         return pages
     return pages
+
+
+def _halved(page: Image.Image) -> Image.Image:
+    """One row of two, black where either is black; the last of an odd number of rows stays as it is."""
+    # The mean of two pixels is full white only where both are.
+    return page.convert("L").reduce((1, 2)).point([0] * WHITE + [WHITE], picture.BILEVEL)
 
 
 def _pixels(source: BinaryIO, page: TiffPage) -> Image.Image:

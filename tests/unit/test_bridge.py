@@ -17,7 +17,7 @@ from ami_bridge.events import handle_event, is_ours
 from ami_bridge.originate import place_call
 from netfax import telephony
 from netfax.db import now, unit_of_work
-from netfax.documents.tiff import count_pages
+from netfax.documents.tiff import count_pages, page_sizes
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes.dial import claim_attempt, waiting_attempts
 from netfax.faxes.finish import record_answer
@@ -200,6 +200,14 @@ def test_only_the_pages_that_are_not_confirmed_are_spooled(world: World, bridge:
         uow.session.execute(update(Attempt).values(first_page=3))
     asyncio.run(place_call(bridge, attempt_id))
     assert count_pages(spooled(attempt_id)) == 1
+
+
+def test_a_call_in_standard_fineness_spools_pages_of_half_the_rows(world: World, bridge: Bridge) -> None:
+    _, attempt_id = waiting_call(world, pages=2)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Attempt).values(fine=False))
+    asyncio.run(place_call(bridge, attempt_id))
+    assert page_sizes(spooled(attempt_id)) == ((1728, 50), (1728, 50))
 
 
 def test_without_a_connection_or_a_known_boot_nothing_is_claimed(
