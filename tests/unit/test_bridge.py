@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from ami_bridge.events import handle_event, is_ours
 from ami_bridge.originate import place_call
 from netfax import telephony
 from netfax.db import now, unit_of_work
+from netfax.documents.convert import to_fax_tiff
 from netfax.documents.tiff import count_pages, page_sizes
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes.dial import claim_attempt, waiting_attempts
@@ -32,6 +34,7 @@ from netfax.settings import settings
 from netfax.storage.disk import blob_path
 from netfax.storage.models import Blob
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
+from tests.pages import make_tiff
 
 # What differs between the databases is tested in the flow of a fax.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -202,12 +205,18 @@ def test_only_the_pages_that_are_not_confirmed_are_spooled(world: World, bridge:
     assert count_pages(spooled(attempt_id)) == 1
 
 
-def test_a_call_in_standard_fineness_spools_pages_of_half_the_rows(world: World, bridge: Bridge) -> None:
+def test_a_call_in_standard_fineness_spools_pages_of_half_the_rows(
+    world: World, bridge: Bridge, tmp_path: Path
+) -> None:
     _, attempt_id = waiting_call(world, pages=2)
     with unit_of_work() as uow:
         uow.session.execute(update(Attempt).values(fine=False))
+        stored = blob_path(uow.session.query(Blob.key).scalar())
+    to_fax_tiff([make_tiff(tmp_path / "a.tif", "standard", pages=2)], stored)
     asyncio.run(place_call(bridge, attempt_id))
-    assert page_sizes(spooled(attempt_id)) == ((1728, 50), (1728, 50))
+    halved = tuple((width, (rows + 1) // 2) for width, rows in page_sizes(stored))
+    assert page_sizes(spooled(attempt_id)) == halved
+    assert len(halved) == 2
 
 
 def test_without_a_connection_or_a_known_boot_nothing_is_claimed(
