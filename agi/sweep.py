@@ -9,6 +9,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi.outcome import record_outcome
+from netfax import alarms
+from netfax.db import unit_of_work
 from netfax.faxes.journal import BrokenJournal, in_path
 from netfax.faxes.recording import record_inbound, rescue_inbound
 from netfax.settings import settings
@@ -35,7 +37,7 @@ def sweep_journals() -> int:
         if record is None:
             continue
         try:
-            age = time.time() - path.stat().st_mtime
+            age = _age(path)
             if age >= UNCLAIMED_SECONDS:
                 _take(path, record, call_id, may_grow=age < BROKEN_SECONDS)
                 taken += 1
@@ -56,7 +58,11 @@ def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: 
             raise
         if path.name.startswith(JOURNAL_IN_PREFIX):
             rescue_inbound(call_id)
-        path.rename(path.with_name(BROKEN_PREFIX + path.name))
+        kept = path.with_name(BROKEN_PREFIX + path.name)
+        with unit_of_work() as uow:
+            # Before the file is put where no sweep looks: what fails here comes again.
+            alarms.raise_alarm(uow, alarms.JOURNAL_BROKEN, call_id, f"The record of a call was cut; see {kept.name}.")
+        path.rename(kept)
         log.error("journal.broken", file=path.name, error=str(error))
 
 
@@ -69,7 +75,7 @@ def rescue_orphans() -> int:
     for path in sorted((settings().gateway_dir / SPOOL_IN).glob("*.tif")):
         journal = in_path(settings().gateway_dir / JOURNAL, path.stem)
         try:
-            if time.time() - path.stat().st_mtime >= ORPHANED_SECONDS and not journal.exists():
+            if _age(path) >= ORPHANED_SECONDS and not journal.exists():
                 rescue_inbound(path.stem)
                 log.warning("sweep.rescued", file=path.name)
                 rescued += 1
@@ -86,6 +92,11 @@ def keep_sweeping(stop: threading.Event) -> None:
             rescue_orphans()
         except OSError as error:
             log.warning("sweep.failed", error=str(error))
+
+
+def _age(path: Path) -> float:
+    """Seconds since the file was written; one from the future was written before the clock was set back."""
+    return abs(time.time() - path.stat().st_mtime)
 
 
 def _recorder(name: str) -> tuple[Callable[[str], None] | None, str]:

@@ -9,10 +9,10 @@ import structlog
 from sqlalchemy import or_, select
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
-from ami_bridge.cel import CallRecord, read_calls, rotate
 from ami_bridge.client import AmiError, AmiEvent
 from ami_bridge.events import STATE_UP, is_ours, note_answer
 from netfax.db import UnitOfWork, now
+from netfax.faxes.cel import CallRecord, read_calls, rotate
 from netfax.faxes.dial import cancelled_attempts, give_back_attempt
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.journal import in_path, out_path

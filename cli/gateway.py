@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, NotConnected
 from netfax import telephony
@@ -50,6 +51,13 @@ async def _ask(settings: Settings, also: Sequence[str]) -> dict[str, str]:
     with reading() as uow:
         trunks = list_trunks(uow, settings.gateway)
     sip_trunks = [trunk.name for trunk in trunks if trunk.kind is TrunkKind.SIP] + list(also)
+    async with _connected(settings) as client:
+        return await _sip_contacts(client, sip_trunks) | await _iax_peers(client)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[AmiClient]:
+    """The gateway's Asterisk for some questions; NotConnected when it does not answer within 3 s."""
 
     async def ignore(_event: AmiEvent) -> None:
         return None
@@ -64,10 +72,24 @@ async def _ask(settings: Settings, also: Sequence[str]) -> dict[str, str]:
     running = asyncio.create_task(client.run())
     try:
         await client.wait_connected(ASK_SECONDS)
-        return await _sip_contacts(client, sip_trunks) | await _iax_peers(client)
+        yield client
     finally:
         await client.close()
         await running
+
+
+def live_channels(settings: Settings) -> frozenset[str] | None:
+    """The unique ids of the gateway's channels now; None when its Asterisk can't be asked."""
+    try:
+        return asyncio.run(_ask_channels(settings))
+    except (ActionRefused, NotConnected, ConnectionLost, TimeoutError):
+        return None
+
+
+async def _ask_channels(settings: Settings) -> frozenset[str]:
+    async with _connected(settings) as client:
+        channels = await client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
+        return frozenset(channel.one("Uniqueid") or "" for channel in channels)
 
 
 async def _sip_contacts(client: AmiClient, trunks: list[str]) -> dict[str, str]:

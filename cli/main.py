@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
-from cli import act_commands, admin_commands, demonstration, fax_commands, runstate
+from cli import act_commands, admin_commands, demonstration, fax_commands, inspect_commands, runstate
 from cli.beats import database_beats
 from cli.fax_commands import json_option
 from cli.output import as_json, console, language, refuses_clearly, table
@@ -77,6 +77,9 @@ for command in (
     act_commands.priority,
     act_commands.again,
     fax_commands.save,
+    inspect_commands.verify_command,
+    inspect_commands.trace,
+    inspect_commands.alarm,
     admin_commands.param,
     admin_commands.trunk,
     admin_commands.user,

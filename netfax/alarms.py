@@ -1,5 +1,6 @@
 """What an operator must hear of: each alarm is a row that stays until somebody has cleared it."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
@@ -30,6 +31,20 @@ OUR_FAULT = "our_fault"
 DISK_RESERVE = "disk_reserve"
 JOURNAL_BROKEN = "journal_broken"
 
+# What each kind means, in English and Chinese.
+TITLES = {
+    PAGES_LOST: ("Confirmed pages are not on disk", "已确认的页面未存盘"),
+    OUR_FAULT: ("A call failed by our own fault", "本系统故障导致呼叫失败"),
+    DISK_RESERVE: ("The disk is below its reserve", "磁盘空间低于保留值"),
+    JOURNAL_BROKEN: ("The record of a call was cut", "呼叫记录不完整"),
+}
+
+
+def title(code: str, language: str) -> str:
+    """What an alarm of this kind means, in words."""
+    en, zh = TITLES[code]
+    return zh if language.startswith("zh") else en
+
 
 def raise_alarm(uow: UnitOfWork, code: str, subject: str, text: str) -> None:
     """Raise an alarm, unless the same one is open already."""
@@ -48,6 +63,23 @@ def clear_alarm(uow: UnitOfWork, code: str, subject: str) -> bool:
         .execution_options(synchronize_session=False)
     )
     return cleared.first() is not None
+
+
+def put_away(uow: UnitOfWork, alarm_id: int) -> bool:
+    """Clear the alarm of this number, which somebody has seen to; False when no such alarm is open."""
+    cleared = uow.session.execute(
+        update(Alarm)
+        .where(Alarm.id == alarm_id, Alarm.cleared_at.is_(None))
+        .values(cleared_at=now())
+        .returning(Alarm.id)
+        .execution_options(synchronize_session=False)
+    )
+    return cleared.first() is not None
+
+
+def alarms_about(uow: UnitOfWork, subjects: Collection[str]) -> list[Alarm]:
+    """Every alarm about one of these, the cleared ones too, oldest first."""
+    return list(uow.session.scalars(select(Alarm).where(Alarm.subject.in_(subjects)).order_by(Alarm.id)))
 
 
 def open_alarms(uow: UnitOfWork) -> list[Alarm]:

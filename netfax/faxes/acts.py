@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes import errors
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.listing import get_item
-from netfax.faxes.models import Delivery, Priority
-from netfax.faxes.states import ON_THE_LINE, STATE_INFO, DeliveryState
+from netfax.faxes.models import Delivery, MailboxItem, Priority
+from netfax.faxes.states import ON_THE_LINE, OPEN_STATES, STATE_INFO, DeliveryState
 from netfax.faxes.submit import add_delivery, check_plan
 from netfax.org.viewer import Viewer
 from netfax.params.service import get_int
@@ -60,7 +62,8 @@ def set_priority(uow: UnitOfWork, viewer: Viewer, item_uuid: str, priority: Prio
 def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool = False) -> str:
     """A new fax to the same number with the pages that were not confirmed, or with all; its public delivery id.
 
-    `SentAlready` when every page was confirmed and not the whole is asked for, `NotEndedYet` before the end.
+    `SentAlready` when every page was confirmed and not the whole is asked for, `NotEndedYet` before the end,
+    `AlreadySentAgain` when such a fax is on its way or has arrived: a second click is no second fax.
     """
     ended = _delivery(uow, viewer, item_uuid)
     info = STATE_INFO[ended.state]
@@ -70,6 +73,9 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
         raise errors.NoPages()
     if not whole and ended.pages_confirmed == ended.pages:
         raise errors.SentAlready()
+    other = _on_its_way_again(uow, ended.id)
+    if other is not None:
+        raise errors.AlreadySentAgain(number=other)
     again = Delivery(
         submission_id=ended.submission_id,
         tenant_id=ended.tenant_id,
@@ -88,6 +94,16 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
     wait_until(uow, again, now(), actor=viewer.login)
     uow.enqueue(Job.WAKE_DISPATCHER)
     return again.uuid
+
+
+def _on_its_way_again(uow: UnitOfWork, delivery_id: int) -> int | None:
+    """The running number of the fax that sends this one again and is open or has arrived; None when there is none."""
+    query = (
+        select(MailboxItem.id)
+        .join(Delivery, Delivery.id == MailboxItem.delivery_id)
+        .where(Delivery.again_of == delivery_id, Delivery.state.in_(OPEN_STATES | {DeliveryState.SENT}))
+    )
+    return uow.session.scalar(query.limit(1))
 
 
 def _go_on(uow: UnitOfWork, viewer: Viewer, delivery: Delivery) -> None:

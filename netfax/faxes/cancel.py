@@ -4,7 +4,7 @@ from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes.errors import AlreadyEnded
 from netfax.faxes.finish import finish_attempt
-from netfax.faxes.history import change_state
+from netfax.faxes.history import change_state, record
 from netfax.faxes.listing import get_item, open_attempt
 from netfax.faxes.models import Delivery
 from netfax.faxes.results import CallOutcome, Cause
@@ -32,6 +32,8 @@ def cancel(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> DeliveryState:
         change_state(uow, delivery, DeliveryState.CANCELLED, actor=viewer.login)
         return delivery.state
     delivery.cancel_asked_at = now()
+    # Who asked: the end itself is told by the call.
+    record(uow, delivery, delivery.state, actor=viewer.login, reason="cancel asked")
     attempt = open_attempt(delivery)
     if attempt is not None:
         uow.session.flush()

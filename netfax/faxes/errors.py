@@ -137,6 +137,12 @@ class NotEndedYet(UserError):
     zh = "此传真尚未结束（{state_zh}），结束后才能重新发送。"
 
 
+class AlreadySentAgain(UserError):
+    code = "already_sent_again"
+    en = "This fax has been sent again already, as fax {number}."
+    zh = "此传真已重新发送，请查看传真 {number}。"
+
+
 class SentAlready(UserError):
     code = "sent_already"
     en = "Every page of this fax was confirmed already; to send it a second time, ask for the whole fax."

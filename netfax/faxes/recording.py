@@ -7,8 +7,8 @@ from pathlib import Path
 
 import structlog
 
-from netfax import telephony
-from netfax.db import reading, unit_of_work
+from netfax import alarms, telephony
+from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.documents.tiff import count_pages
 from netfax.faxes.journal import in_path, number, read_journal
 from netfax.faxes.models import Reception
@@ -61,6 +61,8 @@ def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
     stored = store_file(spool) if pages else None
     with unit_of_work() as uow:
         reception = record_reception(uow, _call(reception_id, values), _result(values), stored, pages)
+        if reception is not None:
+            raise_pages_lost(uow, reception)
     if reception is None:
         _forget(stored)
         return
@@ -70,6 +72,13 @@ def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
 def _forget(stored: Stored | None) -> None:
     if stored is not None:
         delete_blob(stored.key)
+
+
+def raise_pages_lost(uow: UnitOfWork, reception: Reception) -> None:
+    """Raise the alarm for pages that were confirmed to the caller and are not on disk; nothing when all are."""
+    if reception.pages < reception.pages_confirmed:
+        text = f"Pages confirmed to {reception.caller or 'a caller'}: {reception.pages_confirmed}, on disk: "
+        alarms.raise_alarm(uow, alarms.PAGES_LOST, reception.id, text + f"{reception.pages}; ask for the fax again.")
 
 
 def _report(reception: Reception) -> None:

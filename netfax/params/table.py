@@ -65,9 +65,22 @@ class Zone:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A span of the day; one that ends before it begins goes over midnight."""
+
+    wanted_en = "a span such as 08:00-20:00 (00:00-24:00 is always)"
+    wanted_zh = "时间段，例如 08:00-20:00（00:00-24:00 为全天）"
+
+    def read(self, text: str) -> str | None:
+        clock = r"(([01]\d|2[0-3]):[0-5]\d)"
+        match = re.fullmatch(rf"{clock}-({clock}|24:00)", text, re.ASCII)
+        return text if match and match[1] != match[3] else None
+
+
+@dataclass(frozen=True)
 class Param:
     name: str
-    kind: Whole | Pattern | Zone
+    kind: Whole | Pattern | Zone | Span
     default: str
     unit: str
     title_en: str
@@ -76,7 +89,7 @@ class Param:
     help_zh: str
 
 
-def _param(name: str, kind: Whole | Pattern | Zone, default: str, unit: str, *texts: str) -> Param:
+def _param(name: str, kind: Whole | Pattern | Zone | Span, default: str, unit: str, *texts: str) -> Param:
     return Param(name, kind, default, unit, *texts)
 
 
@@ -125,11 +138,7 @@ PARAMS: dict[str, Param] = {
         ),
         _param(
             "calling_hours",
-            Pattern(
-                r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)",
-                "a span such as 08:00-20:00 (00:00-24:00 is always)",
-                "时间段，例如 08:00-20:00（00:00-24:00 为全天）",
-            ),
+            Span(),
             "00:00-24:00",
             "",
             "Hours in which numbers are called",

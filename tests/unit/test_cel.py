@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ami_bridge import cel
-from ami_bridge.cel import CallRecord, read_calls
+from netfax.faxes import cel
 from ami_bridge.reconcile import CEL_PATIENCE_SECONDS, outcome_of
+from netfax.faxes.cel import CallRecord, read_calls
 from netfax.faxes.results import CallOutcome
 
 US = "c0ffee00" + "1" * 24

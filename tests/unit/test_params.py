@@ -7,7 +7,7 @@ from netfax.db import reading, unit_of_work
 from netfax.numbers.errors import NotAHome
 from netfax.org.homes import system_home
 from netfax.params.service import get_int, get_text, list_params, set_param
-from netfax.params.table import PARAMS, BadParamValue, Param, Pattern, UnknownParam, Whole, Zone, read_value
+from netfax.params.table import PARAMS, BadParamValue, Param, Pattern, Span, UnknownParam, Whole, Zone, read_value
 
 WHOLE = [(name, each.kind) for name, each in PARAMS.items() if isinstance(each.kind, Whole)]
 
@@ -88,7 +88,7 @@ def test_a_long_value_is_cut_in_the_refusal() -> None:
 def test_every_kind_says_what_it_takes() -> None:
     for each in PARAMS.values():
         assert each.kind.wanted_en and each.kind.wanted_zh
-        assert isinstance(each.kind, Whole | Pattern | Zone)
+        assert isinstance(each.kind, Whole | Pattern | Zone | Span)
 
 
 @pytest.mark.parametrize("value", ["08:00-20:00", "22:00-06:30", "00:00-24:00"])
@@ -97,7 +97,8 @@ def test_calling_hours_are_a_span_of_the_day(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "8-20", "08:00", "24:00-08:00", "08:00-24:01", "08:60-20:00", "08:00-20:00 "[:-1] + "x"]
+    "value",
+    ["", "08:00-08:00", "8-20", "08:00", "24:00-08:00", "08:00-24:01", "08:60-20:00", "08:00-20:00 "[:-1] + "x"],
 )
 def test_what_is_no_span_of_the_day_is_refused_with_an_example(value: str) -> None:
     with pytest.raises(BadParamValue, match="08:00-20:00"):

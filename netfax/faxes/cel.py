@@ -34,17 +34,18 @@ ROTATE_BYTES = 16 << 20
 def rotate(path: Path) -> None:
     """Begin a new file when this one has grown large, and keep it as `.1`: Asterisk opens it anew for each event."""
     if path.exists() and path.stat().st_size > ROTATE_BYTES:
-        path.replace(_older(path))
+        path.replace(older(path))
 
 
-def _older(path: Path) -> Path:
+def older(path: Path) -> Path:
+    """Where the file before this one was kept."""
     return path.with_name(f"{path.name}.1")
 
 
 def read_calls(path: Path, call_ids: Collection[str]) -> dict[str, CallRecord]:
     """The records of these calls; every id is in the answer, unknown ones as never started."""
     records = dict.fromkeys(call_ids, CallRecord())
-    for part in (_older(path), path):
+    for part in (older(path), path):
         if part.exists():
             _read_into(records, part)
     return records
@@ -53,18 +54,18 @@ def read_calls(path: Path, call_ids: Collection[str]) -> dict[str, CallRecord]:
 def _read_into(records: dict[str, CallRecord], path: Path) -> None:
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         for line in file:
-            fields = _fields(line)
+            fields = fields_of(line)
             call_id = fields.get("uniqueid", "")
             if call_id in records:
                 records[call_id] = _with_event(records[call_id], fields)
 
 
-def _fields(line: str) -> dict[str, str]:
+def fields_of(line: str) -> dict[str, str]:
     """The fields of one line, read alone: one that a crash cut in a quote costs no other. Nothing for a damaged one."""
     try:
         row = next(csv.reader([line.replace("\0", "").rstrip("\n")]), [])
         fields = dict(zip(CEL_FIELDS, row, strict=True))
-        return fields if math.isfinite(float(fields["eventtime"])) else {}
+        return fields if line.endswith("\n") and math.isfinite(float(fields["eventtime"])) else {}
     except (csv.Error, ValueError):
         return {}
 

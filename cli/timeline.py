@@ -1,0 +1,193 @@
+"""A fax's history for people: what it is, its files, and what happened when."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from cli.output import console, harmless, language, local_time, mode_words, table
+from netfax.alarms import title
+from netfax.faxes.results import CAUSES, Cause
+from netfax.faxes.states import STATE_INFO, DeliveryState, ReceptionState
+from netfax.faxes.traced import (
+    AlarmTrace,
+    AttemptTrace,
+    ChangeTrace,
+    DeliveryTrace,
+    FaxTrace,
+    ItemTrace,
+    ReceptionTrace,
+    StoredFile,
+)
+
+
+class Moment(NamedTuple):
+    at: datetime
+    what: str
+    detail: str
+
+
+def print_trace(trace: FaxTrace) -> None:
+    """Print a history in the terminal's language, times in its zone."""
+    facts = [*_delivery_facts(trace.delivery), *_reception_facts(trace.reception)]
+    for label, value in facts:
+        console.print(harmless(f"{label}: {value}"), markup=False)
+    moments: list[Moment] = [
+        *_delivery_moments(trace.delivery),
+        *_reception_moments(trace.reception),
+        *(moment for alarm in trace.alarms for moment in _alarm_moments(alarm)),
+    ]
+    console.print()
+    columns = (_say("time", "时间"), _say("what", "事件"), _say("details", "详情"))
+    moments.sort(key=lambda moment: moment.at)
+    table(columns, moments, "")
+
+
+# --- What it is ---
+
+
+def _delivery_facts(delivery: DeliveryTrace | None) -> Iterator[tuple[str, str]]:
+    if delivery is None:
+        return
+    submission = delivery.submission
+    yield _say("Fax", "传真"), f"{_number(delivery.item)}{delivery.id}"
+    yield _say("State", "状态"), _state(delivery.state) + (f": {_cause(delivery.cause)}" if delivery.cause else "")
+    yield _say("From", "发件人"), submission.user
+    yield _say("To", "收件号码"), f"{delivery.number} {submission.recipient_name}".strip()
+    yield _say("Title", "标题"), submission.title
+    yield _say("Pages confirmed", "已确认页数"), f"{delivery.pages_confirmed}/{delivery.pages}"
+    yield _say("Calls", "呼叫次数"), str(delivery.tries)
+    waiting = (
+        (_say("Next try", "下次呼叫"), delivery.next_try_at),
+        (_say("Planned for", "定时"), delivery.planned_at),
+        (_say("Expires", "发送期限"), delivery.expires_at),
+    )
+    if delivery.ended_at is None:
+        yield from ((label, local_time(at)) for label, at in waiting if at is not None)
+    if delivery.again_of:
+        yield _say("Sends again", "重发自"), delivery.again_of
+    for again in delivery.sent_again_by:
+        yield _say("Sent again by", "被重发为"), again
+    for attachment in submission.attachments:
+        yield _say("Attachment", "附件"), f"{attachment.name}, {_file(attachment.file)}"
+    if submission.document:
+        sizes = ", ".join(str(size) for size in submission.document.page_bytes)
+        yield _say("Pages", "页面"), f"{_file(submission.document.file)} [{sizes}]"
+
+
+def _reception_facts(reception: ReceptionTrace | None) -> Iterator[tuple[str, str]]:
+    if reception is None:
+        return
+    inside = _say("Internal", "内部")
+    yield _say("Reception", "来件"), f"{_number(reception.item)}{reception.id}"
+    yield _say("State", "状态"), _state(reception.state)
+    yield (
+        _say("Caller", "来电号码"),
+        inside if reception.inside else f"{reception.caller} {reception.station_id}".strip(),
+    )
+    yield _say("Called", "被叫号码"), reception.called
+    yield _say("Recipient", "收件人"), reception.user
+    yield _say("Pages on disk", "存盘页数"), f"{reception.pages} ({_confirmed(reception.pages_confirmed)})"
+    if reception.file:
+        yield _say("Pages", "页面"), _file(reception.file)
+
+
+def _number(item: ItemTrace | None) -> str:
+    return f"{item.number}, " if item else ""
+
+
+def _file(file: StoredFile) -> str:
+    there = _say("on disk", "在磁盘上") if file.present else _say("NOT ON DISK", "不在磁盘上")
+    return f"{file.size} B, SHA-256 {file.sha256}, {there}"
+
+
+# --- What happened when ---
+
+
+def _delivery_moments(delivery: DeliveryTrace | None) -> Iterator[Moment]:
+    if delivery is None:
+        return
+    submission = delivery.submission
+    yield Moment(submission.created_at, _say("submitted", "提交"), submission.user)
+    if submission.document:
+        pages = submission.document.pages
+        yield Moment(submission.document.created_at, _say("pages drawn", "页面转换完成"), _pages(pages))
+    yield from (_change(change) for change in delivery.changes)
+    for ordinal, attempt in enumerate(delivery.attempts, start=1):
+        yield from _attempt_moments(ordinal, attempt)
+
+
+def _change(change: ChangeTrace) -> Moment:
+    states = [_state(state) for state in (change.before, change.after) if state is not None]
+    return Moment(change.at, " → ".join(states), f"{change.actor}: {_reason(change.reason)}".removesuffix(": "))
+
+
+def _attempt_moments(ordinal: int, attempt: AttemptTrace) -> Iterator[Moment]:
+    call = _say(f"call {ordinal}", f"第 {ordinal} 次呼叫")
+    asked = f"{attempt.asked_mode} {attempt.modem}{' ECM' if attempt.ecm else ''}{' fine' if attempt.fine else ''}"
+    first = _say(f"from page {attempt.first_page}", f"从第 {attempt.first_page} 页起")
+    yield Moment(
+        attempt.created_at, _say(f"{call} decided on", f"{call}：已安排"), f"{attempt.trunk}, {asked}, {first}"
+    )
+    if attempt.originated_at:
+        yield Moment(attempt.originated_at, _say(f"{call} placed", f"{call}：已拨出"), attempt.id)
+    if attempt.answered_at:
+        yield Moment(attempt.answered_at, _say(f"{call} answered", f"{call}：已接通"), attempt.station_id)
+    if attempt.ended_at:
+        words = [_cause(attempt.cause) if attempt.cause else "", attempt.status_text]
+        if attempt.hangup_cause:
+            words.append(f"Q.850 {attempt.hangup_cause}")
+        if attempt.answered_at:
+            words.append(_on_the_line(attempt.pages_confirmed, attempt.rate, attempt.mode, attempt.seconds))
+        detail = " · ".join(word for word in words if word)
+        yield Moment(attempt.ended_at, _say(f"{call} ended", f"{call}：已结束"), detail)
+
+
+def _reception_moments(reception: ReceptionTrace | None) -> Iterator[Moment]:
+    if reception is None:
+        return
+    if reception.inside:
+        yield Moment(reception.started_at, _say("handed over inside", "内部送达"), reception.user)
+        return
+    yield Moment(reception.started_at, _say("call came in", "来电"), f"{reception.trunk} {reception.channel}".strip())
+    if reception.ended_at:
+        line = _on_the_line(reception.pages_confirmed, reception.rate, reception.mode, reception.seconds)
+        detail = " · ".join(part for part in (_state(reception.state), reception.status_text, line) if part)
+        yield Moment(reception.ended_at, _say("call ended", "通话结束"), detail)
+
+
+def _alarm_moments(alarm: AlarmTrace) -> Iterator[Moment]:
+    what = title(alarm.code, language())
+    yield Moment(alarm.raised_at, _say(f"alarm {alarm.number}: {what}", f"告警 {alarm.number}：{what}"), alarm.text)
+    if alarm.cleared_at:
+        yield Moment(alarm.cleared_at, _say(f"alarm {alarm.number} cleared", f"告警 {alarm.number} 已处理"), "")
+
+
+def _on_the_line(confirmed: int, rate: int, mode: str, seconds: int) -> str:
+    parts = [_confirmed(confirmed), f"{rate} bit/s" if rate else "", mode_words(mode) if mode else "", f"{seconds} s"]
+    return ", ".join(part for part in parts if part)
+
+
+def _confirmed(pages: int) -> str:
+    return _say(f"{pages} confirmed", f"已确认 {pages} 页")
+
+
+def _pages(pages: int) -> str:
+    return _say(f"{pages} page(s)", f"{pages} 页")
+
+
+def _state(word: str) -> str:
+    state = DeliveryState(word) if word in list(DeliveryState) else ReceptionState(word)
+    return STATE_INFO[state].text(language())
+
+
+def _cause(word: str) -> str:
+    return CAUSES[Cause(word)].text(language())
+
+
+def _reason(reason: str) -> str:
+    """A cause in words; what is none (a trunk's or a user's name) as it is."""
+    return _cause(reason) if reason in list(Cause) else reason
+
+
+def _say(english: str, chinese: str) -> str:
+    return chinese if language() == "zh" else english
