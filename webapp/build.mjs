@@ -12,8 +12,8 @@ const fresh = `${dist}.new`;
 const icons = [
   "activity", "alert-triangle", "arrows-horizontal", "ban", "chevron-left", "chevron-right", "circle-check", "circle-minus",
   "circle-x", "clock", "download", "eye", "inbox", "info-circle", "language", "list-details", "logout", "mail-forward",
-  "maximize", "moon", "paperclip", "phone-incoming", "phone-outgoing", "plug-connected-x", "printer",
-  "rotate-clockwise", "send", "user-circle",
+  "maximize", "moon", "paperclip", "phone-incoming", "phone-outgoing", "player-pause", "player-play",
+  "plug-connected-x", "printer", "refresh", "rotate-clockwise", "send", "user-circle",
 ];
 
 // One symbol an icon; colour and size come from where it is used.

@@ -5,7 +5,21 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from netfax.settings import Settings
-from webapp import assets, errors, faxes, health, identity, language, mailbox, pages, security, send, shown, signin
+from webapp import (
+    acts,
+    assets,
+    errors,
+    faxes,
+    health,
+    identity,
+    language,
+    mailbox,
+    pages,
+    security,
+    send,
+    shown,
+    signin,
+)
 
 # Of every request but an upload, which has its own limit.
 LARGEST_FORM = 256 * 1024
@@ -34,7 +48,7 @@ def create_app(settings: Settings, built: assets.Built = assets.BUILT) -> Flask:
     shown.init_app(app)
     errors.init_app(app)
     signin.limiter.init_app(app)
-    for feature in (signin, send, mailbox, faxes, pages, health):
+    for feature in (signin, send, mailbox, faxes, acts, pages, health):
         app.register_blueprint(feature.blueprint)
     hops = settings.trusted_proxies
     if hops:

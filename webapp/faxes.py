@@ -1,23 +1,20 @@
 """传真管理: the send queue, live (R5.1), the sent faxes (R5.4), and one fax in detail."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from flask import Blueprint, flash, redirect, render_template, url_for
-from werkzeug.wrappers import Response
+from flask import Blueprint, render_template
 
-from netfax.db import UnitOfWork, now, reading, unit_of_work
+from netfax.db import UnitOfWork, now, reading
 from netfax.faxes import live
-from netfax.faxes.cancel import cancel
-from netfax.faxes.errors import AlreadyEnded
-from netfax.faxes.listing import Page, get_item, send_queue, sent_list
+from netfax.faxes.listing import Page, send_queue, sent_list
 from netfax.faxes.models import MailboxItem
 from webapp.details import read_details
 from webapp.identity import me, viewer
-from webapp.language import language
 from webapp.paging import page_number
-from webapp.rows import FaxRow, Surroundings, fax_row
-from webapp.words import _
+from webapp.rows import FaxRow, fax_rows
+from webapp.shown import priorities
+from webapp.times import zone
 
 blueprint = Blueprint("faxes", __name__)
 
@@ -34,6 +31,14 @@ class Queue:
     page: Page[MailboxItem]
 
 
+@dataclass(frozen=True)
+class Change:
+    """What was typed into the details' small forms and could not be taken: by field, the text and the sentence."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
 @blueprint.get("/queue")
 def queue() -> str:
     return render_template("queue.html", queue=_read_queue())
@@ -48,56 +53,30 @@ def queue_rows() -> str:
 @blueprint.get("/sent")
 def sent() -> str:
     with reading() as uow:
-        around = Surroundings.read(uow, viewer())
         found = sent_list(uow, viewer(), page=page_number(), size=me().rows_per_page)
-        page = Page([fax_row(item, around) for item in found.rows], found.total, found.number, found.size)
+        page = Page(fax_rows(uow, viewer(), found.rows), found.total, found.number, found.size)
     return render_template("sent.html", page=page)
 
 
 @blueprint.get("/fax/<uuid:fax>/details")
 def details(fax: object) -> str:
+    return details_page(str(fax))
+
+
+def details_page(fax: str, change: Change = Change()) -> str:
+    """The page of one fax; `change` is what was wrong with an act that was asked for there."""
     with reading() as uow:
-        shown = read_details(uow, viewer(), str(fax))
-    return render_template("details.html", fax=shown.row, details=shown)
-
-
-@blueprint.get("/fax/<uuid:fax>/cancel")
-def ask_cancel(fax: object) -> str | Response:
-    """Say what cancelling will do, and ask."""
-    row = _read_row(str(fax))
-    if not row.open or row.incoming:
-        return redirect(url_for("faxes.details", fax=row.uuid))
-    return render_template("cancel.html", fax=row)
-
-
-@blueprint.post("/fax/<uuid:fax>/cancel")
-def do_cancel(fax: object) -> Response:
-    try:
-        with unit_of_work() as uow:
-            cancel(uow, viewer(), str(fax))
-    except AlreadyEnded as error:
-        flash(error.text(language()), "warning")
-        return redirect(url_for("faxes.details", fax=fax))
-    row = _read_row(str(fax))
-    if row.open:
-        flash(_("The call to %(number)s is being hung up.", number=row.peer), "success")
-    else:
-        flash(_("The fax to %(number)s is cancelled.", number=row.peer), "success")
-    return redirect(url_for("faxes.queue"))
-
-
-def _read_row(fax: str) -> FaxRow:
-    with reading() as uow:
-        return fax_row(get_item(uow, viewer(), fax), Surroundings.read(uow, viewer()))
+        shown = read_details(uow, viewer(), fax)
+    return render_template(
+        "details.html", fax=shown.row, details=shown, change=change, priorities=priorities(), zone=zone()
+    )
 
 
 def _read_queue() -> Queue:
     with reading() as uow:
-        around = Surroundings.read(uow, viewer())
         page = send_queue(uow, viewer(), page=page_number(), size=me().rows_per_page)
         ended = _just_ended(uow) if page.number == 1 else []
-        items = sorted([*page.rows, *ended], key=lambda item: item.id, reverse=True)
-        rows = [fax_row(item, around) for item in items]
+        rows = fax_rows(uow, viewer(), sorted([*page.rows, *ended], key=lambda item: item.id, reverse=True))
     return Queue(_with_progress(rows), page)
 
 

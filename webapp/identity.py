@@ -30,6 +30,11 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
         """Whether lists show other people's faxes, and so their senders."""
         return self.viewer.role in SEES_OTHERS
 
+    @property
+    def sees_raw_facts(self) -> bool:
+        """Whether details show what the line and the exchange said, word for word."""
+        return self.viewer.role is not Role.USER
+
 
 def viewer() -> Viewer:
     """The viewer of this request, whom the gate has let in."""

@@ -1,8 +1,6 @@
-"""Which language and which time zone somebody reads."""
+"""Which language somebody reads."""
 
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request
 from flask_login import current_user
@@ -15,7 +13,6 @@ COOKIE = "netfax_lang"
 LOCALES = {"zh": "zh_Hans", "en": "en"}
 HTML_LANG = {"zh": "zh-Hans", "en": "en"}
 DEFAULT = "zh"
-DEFAULT_ZONE = "Asia/Shanghai"
 ONE_YEAR = 365 * 24 * 3600
 
 
@@ -55,19 +52,3 @@ def _remember_choice(response: Response) -> Response:
 def remember(response: Response, chosen: str) -> None:
     """Keep a choice of language in this browser."""
     response.set_cookie(COOKIE, chosen, max_age=ONE_YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
-
-
-def local_time(at: datetime) -> datetime:
-    """An instant in the user's zone."""
-    zone = current_user.viewer.time_zone if current_user.is_authenticated else DEFAULT_ZONE
-    return at.astimezone(ZoneInfo(zone))
-
-
-def exact(at: datetime | None) -> str:
-    """An instant as lists show it (R5.6): 2007-07-15 12:34:09 in the user's zone; empty for none."""
-    return "" if at is None else f"{local_time(at):%Y-%m-%d %H:%M:%S}"
-
-
-def clock(at: datetime) -> str:
-    """The time of day of an instant that is near: 12:34:09."""
-    return f"{local_time(at):%H:%M:%S}"

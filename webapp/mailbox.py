@@ -11,9 +11,10 @@ from netfax.faxes.listing import Page, mailbox, receive_queue, unread
 from netfax.faxes.live import Progress
 from netfax.faxes.models import Direction
 from netfax.numbers.write import display
+from netfax.org.homes import home_of
 from webapp.identity import me, viewer
 from webapp.paging import page_number
-from webapp.rows import FaxRow, Surroundings, fax_row
+from webapp.rows import FaxRow, fax_rows
 
 blueprint = Blueprint("mailbox", __name__)
 
@@ -58,13 +59,13 @@ def inbox_rows() -> str:
 
 def _read_inbox() -> Inbox:
     with reading() as uow:
-        around = Surroundings.read(uow, viewer())
+        home = home_of(uow, viewer())
         found = mailbox(uow, viewer(), Direction.IN, page=page_number(), size=me().rows_per_page)
-        page = Page([fax_row(item, around) for item in found.rows], found.total, found.number, found.size)
+        page = Page(fax_rows(uow, viewer(), found.rows), found.total, found.number, found.size)
         arriving = [
             Arriving(
                 reception.id,
-                display(reception.caller, around.home),
+                display(reception.caller, home),
                 reception.user.login,
                 reception.started_at,
             )

@@ -13,7 +13,7 @@ from netfax.storage.disk import work_folder
 from netfax.storage.service import path_of
 from webapp.identity import viewer
 from webapp.paging import page_number
-from webapp.rows import FaxRow, Surroundings, blob_of, fax_row, page_count
+from webapp.rows import FaxRow, blob_of, fax_row, page_count
 
 blueprint = Blueprint("pages", __name__)
 
@@ -94,7 +94,7 @@ def tiff(fax: object) -> Response:
 
 def _shown(uow: UnitOfWork, fax: str) -> tuple[FaxRow, int]:
     item = get_item(uow, viewer(), fax)
-    return fax_row(item, Surroundings.read(uow, viewer())), page_count(item)
+    return fax_row(uow, viewer(), item), page_count(item)
 
 
 def _image(fax: str) -> Image:

@@ -1,5 +1,6 @@
 """A fax as lists and pages show it: plain values, read while the transaction is open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,38 +8,39 @@ from netfax.db import UnitOfWork
 from netfax.faxes.listing import open_attempt
 from netfax.faxes.live import Progress, page_on_the_line
 from netfax.faxes.models import Delivery, MailboxItem, Reception
-from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
 from netfax.numbers.home import Home
 from netfax.numbers.write import display
 from netfax.org.homes import home_of
 from netfax.org.viewer import Viewer
-from netfax.params.service import get_int
 from netfax.storage.models import Blob
-from webapp.language import clock
-from webapp.shown import StateShown, cause_text, sentences, state_shown
+from webapp.again import Relative, in_its_place, sent_again
+from webapp.possible import Acts, possible_acts
+from webapp.reasons import Calling, reason
+from webapp.shown import StateShown, state_shown
 from webapp.words import _
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the rows of one page have in common: where the reader telephones from, and R8.3's retries."""
+    """What the rows of one page have in common: where the reader telephones from, and when numbers are called."""
 
     home: Home
-    retries: int
+    calling: Calling
 
     @classmethod
     def read(cls, uow: UnitOfWork, viewer: Viewer) -> "Surroundings":
-        return cls(home_of(uow, viewer), get_int(uow, "retry_count"))
+        return cls(home_of(uow, viewer), Calling.read(uow))
 
 
 @dataclass(frozen=True)
 class FaxRow:
-    """One fax; `reason` says in one line why and what comes next."""
+    """One fax; `reason` says in one line why and what comes next. `inside` came from a user here, without a call."""
 
     uuid: str
     number: int
     incoming: bool
+    inside: bool
     peer: str
     owner: str
     name: str
@@ -54,7 +56,11 @@ class FaxRow:
     reason: str
     unread: bool
     open: bool
+    ended_at: datetime | None
     cancelling: bool
+    acts: Acts
+    # Those that send this one again.
+    again_as: tuple[Relative, ...]
     # The call that is on the line now.
     call_id: str
     first_page: int
@@ -73,12 +79,24 @@ class FaxRow:
         return round(100 * max(0, self.page_now - 1) / self.pages) if self.pages else 0
 
 
-def fax_row(item: MailboxItem, around: Surroundings) -> FaxRow:
-    if item.reception is not None:
-        return _incoming(item, item.reception, around)
-    if item.delivery is not None:
-        return _outgoing(item, item.delivery, around)
-    raise ValueError(f"mailbox item {item.id} has neither delivery nor reception")
+def fax_row(uow: UnitOfWork, viewer: Viewer, item: MailboxItem) -> FaxRow:
+    """One fax that the viewer may see."""
+    return fax_rows(uow, viewer, [item])[0]
+
+
+def fax_rows(uow: UnitOfWork, viewer: Viewer, items: Sequence[MailboxItem]) -> list[FaxRow]:
+    """Faxes that the viewer may see, in the order given."""
+    around = Surroundings.read(uow, viewer)
+    again = sent_again(uow, viewer, [item.delivery_id for item in items if item.delivery_id is not None])
+    rows = []
+    for item in items:
+        if item.reception is not None:
+            rows.append(_incoming(item, item.reception, around))
+        elif item.delivery is not None:
+            rows.append(_outgoing(item, item.delivery, around, tuple(again.get(item.delivery.id, ()))))
+        else:
+            raise ValueError(f"mailbox item {item.id} has neither delivery nor reception")
+    return rows
 
 
 def blob_of(item: MailboxItem) -> Blob | None:
@@ -102,6 +120,7 @@ def _incoming(item: MailboxItem, reception: Reception, around: Surroundings) -> 
         uuid=item.uuid,
         number=item.id,
         incoming=True,
+        inside=reception.delivery_id is not None,
         peer=display(reception.caller, around.home),
         owner=item.user.login,
         name="",
@@ -117,73 +136,53 @@ def _incoming(item: MailboxItem, reception: Reception, around: Surroundings) -> 
         reason=_lost_pages(reception),
         unread=item.read_at is None,
         open=reception.ended_at is None,
+        ended_at=reception.ended_at,
         cancelling=False,
+        acts=Acts(),
+        again_as=(),
         call_id="",
         first_page=1,
     )
 
 
-def _outgoing(item: MailboxItem, delivery: Delivery, around: Surroundings) -> FaxRow:
+def _outgoing(item: MailboxItem, delivery: Delivery, around: Surroundings, again_as: tuple[Relative, ...]) -> FaxRow:
     submission, last = delivery.submission, delivery.attempts[-1] if delivery.attempts else None
     call = open_attempt(delivery)
     return FaxRow(
         uuid=item.uuid,
         number=item.id,
         incoming=False,
+        inside=False,
         peer=delivery.number_text,
         owner=item.user.login,
         name=submission.recipient_name,
         title=submission.title,
         station_id=last.remote_station_id if last else "",
-        # R5.6: the last try or the planned one.
-        at=last.created_at if last else delivery.next_try_at or delivery.created_at,
+        at=_sending_time(delivery),
         submitted_at=delivery.created_at,
         pages=delivery.pages,
         confirmed=delivery.pages_confirmed,
         size=submission.document.blob.size if submission.document else 0,
         tries=delivery.tries,
         state=state_shown(delivery.state),
-        reason=reason(delivery, around.retries),
+        reason=reason(delivery, around.calling),
         unread=False,
         open=delivery.ended_at is None,
+        ended_at=delivery.ended_at,
         cancelling=delivery.cancel_asked_at is not None and delivery.ended_at is None,
+        acts=possible_acts(delivery, replaced=in_its_place(again_as) is not None),
+        again_as=again_as,
         call_id=call.id if call else "",
         first_page=call.first_page if call else 1,
     )
 
 
-def reason(delivery: Delivery, retries: int) -> str:
-    """Why a fax is where it is, and what comes next; empty when the state's word says it all."""
-    why = cause_text(delivery.cause)
-    match delivery.state:
-        case DeliveryState.QUEUED if delivery.cause is not None and delivery.next_try_at is not None:
-            next_call = _(
-                "Next call at %(time)s (%(call)d of %(calls)d).",
-                time=clock(delivery.next_try_at),
-                call=delivery.tries + 1,
-                calls=retries + 1,
-            )
-            return sentences(why, next_call)
-        case DeliveryState.FAILED if delivery.cause is Cause.BAD_DOCUMENT and delivery.cause_detail:
-            return delivery.cause_detail
-        case DeliveryState.PARTIAL:
-            confirmed = _(
-                "%(confirmed)d of %(pages)d pages confirmed.", confirmed=delivery.pages_confirmed, pages=delivery.pages
-            )
-            return sentences(confirmed, why)
-        case DeliveryState.UNKNOWN:
-            return sentences(_unknown_pages(delivery), why)
-        case DeliveryState.FAILED | DeliveryState.REFUSED:
-            return why
-        case _:
-            return ""
-
-
-def _unknown_pages(delivery: Delivery) -> str:
-    known, in_doubt = delivery.pages_confirmed, delivery.pages_confirmed + 1
-    if known == 0:
-        return _("Page 1 may have arrived.")
-    return _("Pages 1–%(known)d confirmed, page %(doubt)d may have arrived.", known=known, doubt=in_doubt)
+def _sending_time(delivery: Delivery) -> datetime:
+    """R5.6: the last try or the planned one; of a fax that was handed over inside, when that was."""
+    if delivery.attempts:
+        return delivery.attempts[-1].created_at
+    handed_over = delivery.ended_at if delivery.state is DeliveryState.SENT else None
+    return handed_over or delivery.next_try_at or delivery.planned_at or delivery.created_at
 
 
 def _lost_pages(reception: Reception) -> str:

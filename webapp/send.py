@@ -1,26 +1,34 @@
 """发传真: the form, and what comes of it (R3)."""
 
-from dataclasses import dataclass, field
+import re
+import secrets
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from netfax.db import reading
 from netfax.errors import UserError
-from netfax.faxes.errors import RequestRefused
+from netfax.faxes.errors import NotAPriority, NotATime, RequestRefused
 from netfax.faxes.models import Priority
-from netfax.faxes.submit import FaxRequest, Upload, submit_fax
+from netfax.faxes.submit import FaxRequest, Upload, check_request, fingerprint, submit_fax
 from netfax.params.service import get_int, get_text
 from netfax.storage.disk import work_folder
+from webapp.addresses import go_to
 from webapp.identity import viewer
 from webapp.language import language
-from webapp.words import _, ngettext
+from webapp.shown import priorities
+from webapp.times import LONGEST_QUOTE, read_time, zone
+from webapp.words import ngettext
 
 blueprint = Blueprint("send", __name__)
 
-FIELDS = ("numbers", "recipient_name", "title", "attachments")
+FIELDS = ("numbers", "recipient_name", "title", "planned_at", "attachments", "priority")
+NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
+# Of a request's fingerprint, as much as makes its key another one when something was changed.
+MARK_DIGITS = 32
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Filled:
-    """The form as it was typed, and what is wrong with it: sentences by field, `""` for the whole."""
+    """The form as it was typed, and what is wrong with it: sentences by field, `""` for the whole.
 
+    `nonce` names this rendering of the form: sent twice with the same content, it is one fax.
+    """
+
+    nonce: str
     numbers: str = ""
     recipient_name: str = ""
     title: str = ""
-    priority: Priority = Priority.MEDIUM
+    planned_at: str = ""
+    priority: str = Priority.MEDIUM
     problems: dict[str, list[str]] = field(default_factory=dict)
     # Files were chosen, and the browser will have forgotten them.
     files_lost: bool = False
@@ -52,30 +65,79 @@ class Filled:
 
 @blueprint.get("/send")
 def form() -> str:
-    return _page(Filled())
+    return _page(Filled(_new_nonce()))
 
 
 @blueprint.post("/send")
 def submit() -> AnyResponse | tuple[str, int]:
     """Accept the fax and go to the queue, or show the form again with every problem beside its field."""
+    filled = _read_form()
     files = [file for file in request.files.getlist("attachments") if file.filename]
     try:
         with work_folder() as folder:
-            accepted = submit_fax(viewer(), _read_form(files, folder))
+            uploads = [_save(file, folder / str(position)) for position, file in enumerate(files)]
+            accepted = submit_fax(viewer(), _request(filled, uploads))
     except UserError as error:
-        return _page(_refilled(error, bool(files))), 422
+        # With the portal's script the page stays and keeps its files.
+        files_lost = bool(files) and "HX-Request" not in request.headers
+        return _page(replace(filled, problems=_by_field(error), files_lost=files_lost)), 422
     flash(ngettext("%(num)d fax accepted.", "%(num)d faxes accepted, one for each number.", len(accepted)), "success")
-    return _go_to(url_for("faxes.queue"))
+    return go_to(url_for("faxes.queue"))
 
 
-def _read_form(files: list[FileStorage], folder: Path) -> FaxRequest:
-    return FaxRequest(
+def read_priority(text: str) -> Priority:
+    """The priority of that name; `NotAPriority` when there is none."""
+    if text not in list(Priority):
+        raise NotAPriority(text=text[:LONGEST_QUOTE])
+    return Priority(text)
+
+
+def _new_nonce() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _read_form() -> Filled:
+    nonce = _text("nonce")
+    return Filled(
+        nonce=nonce if NONCE.fullmatch(nonce) else _new_nonce(),
         numbers=_text("numbers"),
-        uploads=[_save(file, folder / str(position)) for position, file in enumerate(files)],
-        recipient_name=_text("recipient_name").strip(),
-        title=_text("title").strip(),
-        priority=_priority(),
+        recipient_name=_text("recipient_name"),
+        title=_text("title"),
+        planned_at=_text("planned_at"),
+        priority=_text("priority"),
     )
+
+
+def _request(filled: Filled, uploads: list[Upload]) -> FaxRequest:
+    """What the form asks for; `RequestRefused`, with every other problem as well, when it can't even be read."""
+    wanted = FaxRequest(
+        numbers=filled.numbers,
+        uploads=uploads,
+        recipient_name=filled.recipient_name.strip(),
+        title=filled.title.strip(),
+    )
+    unreadable: list[tuple[str, UserError]] = []
+    try:
+        wanted = replace(wanted, priority=read_priority(filled.priority))
+    except NotAPriority as error:
+        unreadable.append(("priority", error))
+    try:
+        planned_at = read_time(filled.planned_at) if filled.planned_at.strip() else None
+        wanted = replace(wanted, planned_at=planned_at)
+    except NotATime as error:
+        unreadable.append(("planned_at", error))
+    if unreadable:
+        raise RequestRefused([*unreadable, *_other_problems(wanted)])
+    return replace(wanted, client_key=f"{filled.nonce}-{fingerprint(wanted)[:MARK_DIGITS]}")
+
+
+def _other_problems(wanted: FaxRequest) -> list[tuple[str, UserError]]:
+    try:
+        with reading() as uow:
+            check_request(uow, viewer(), wanted)
+    except RequestRefused as error:
+        return error.problems
+    return []
 
 
 def _save(file: FileStorage, path: Path) -> Upload:
@@ -93,40 +155,12 @@ def _storable(text: str) -> str:
     return text.replace("\0", "")
 
 
-def _priority() -> Priority:
-    wanted = request.form.get("priority", "")
-    return Priority(wanted) if wanted in list(Priority) else Priority.MEDIUM
-
-
-def _refilled(error: UserError, had_files: bool) -> Filled:
+def _by_field(error: UserError) -> dict[str, list[str]]:
     problems: dict[str, list[str]] = {}
     for name, problem in error.problems if isinstance(error, RequestRefused) else [("", error)]:
         problems.setdefault(name if name in FIELDS else "", []).append(problem.text(language()))
-    return Filled(
-        numbers=_text("numbers"),
-        recipient_name=_text("recipient_name"),
-        title=_text("title"),
-        priority=_priority(),
-        problems=problems,
-        # With the portal's script the page stays and keeps them.
-        files_lost=had_files and "HX-Request" not in request.headers,
-    )
+    return problems
 
 
 def _page(filled: Filled) -> str:
-    return render_template(
-        "send.html", filled=filled, limits=Limits.read(), priorities=[(each.value, word) for each, word in _words()]
-    )
-
-
-def _words() -> list[tuple[Priority, str]]:
-    return [(Priority.HIGH, _("High")), (Priority.MEDIUM, _("Medium")), (Priority.LOW, _("Low"))]
-
-
-def _go_to(address: str) -> AnyResponse:
-    """Send the browser on, also from a request that its script made."""
-    if "HX-Request" not in request.headers:
-        return redirect(address)
-    response: Response = make_response("")
-    response.headers["HX-Redirect"] = address
-    return response
+    return render_template("send.html", filled=filled, limits=Limits.read(), priorities=priorities(), zone=zone())

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from netfax.faxes.models import Priority
 from netfax.faxes.results import CAUSES, Cause
 from netfax.faxes.states import STATE_INFO, DeliveryState, ReceptionState, Tone
-from webapp.language import clock, exact, language
+from webapp.language import language
+from webapp.times import clock, exact, field_value, minute
 from webapp.words import _
 
 ICONS = {
@@ -40,6 +42,22 @@ def state_shown(state: DeliveryState | ReceptionState) -> StateShown:
 def cause_text(cause: Cause | None) -> str:
     """A cause in the reader's language; empty for none."""
     return "" if cause is None else CAUSES[cause].text(language())
+
+
+def priorities() -> dict[str, str]:
+    """The words of the priorities, the highest first."""
+    return {Priority.HIGH: _("High"), Priority.MEDIUM: _("Medium"), Priority.LOW: _("Low")}
+
+
+def joined(*parts: str) -> str:
+    """Parts of one sentence in a row."""
+    return ("，" if language() == "zh" else ", ").join(part for part in parts if part)
+
+
+def clauses(*parts: str) -> str:
+    """Parts that make one whole sentence: the first begins it."""
+    text = joined(*parts)
+    return text[:1].upper() + text[1:]
 
 
 def sentences(*parts: str) -> str:
@@ -80,5 +98,13 @@ def duration(seconds: int) -> str:
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
-        exact=exact, clock=clock, foreign=foreign, size=size, mode_words=mode_words, duration=duration, grouped=grouped
+        exact=exact,
+        clock=clock,
+        minute=minute,
+        field_value=field_value,
+        foreign=foreign,
+        size=size,
+        mode_words=mode_words,
+        duration=duration,
+        grouped=grouped,
     )

@@ -1,7 +1,5 @@
 """Signing in and out (R2)."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -12,6 +10,7 @@ from netfax.db import unit_of_work
 from netfax.errors import LANGUAGES, UserError
 from netfax.org.options import set_language
 from netfax.org.signin import end_session, sign_in
+from webapp.addresses import own_address
 from webapp.identity import load, me, viewer
 from webapp.language import language, remember
 
@@ -43,7 +42,7 @@ def enter() -> str | Response | tuple[str, int]:
         # He has just asked for it by the link of this page.
         with unit_of_work() as uow:
             set_language(uow, viewer(), chosen)
-    return redirect(_own_address(request.args.get("next", "")))
+    return redirect(own_address(request.args.get("next", ""), url_for("mailbox.inbox")))
 
 
 @blueprint.post("/signout")
@@ -58,7 +57,7 @@ def leave() -> Response:
 def choose_language() -> Response:
     """Change the language of the signed-in user, here and everywhere."""
     chosen = request.form.get("language", "")
-    response = redirect(_own_address(request.form.get("next", "")))
+    response = redirect(own_address(request.form.get("next", ""), url_for("mailbox.inbox")))
     if chosen in LANGUAGES:
         with unit_of_work() as uow:
             set_language(uow, viewer(), chosen)
@@ -68,10 +67,3 @@ def choose_language() -> Response:
 
 def _page(login: str, error: UserError | None) -> str:
     return render_template("signin.html", login=login[:140], error=error.text(language()) if error else "")
-
-
-def _own_address(wanted: str) -> str:
-    """The address to go on to, where it is a page of ours; the inbox otherwise."""
-    parts = urlsplit(wanted)
-    ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return wanted if ours and wanted.isprintable() else url_for("mailbox.inbox")

@@ -174,19 +174,6 @@ def test_queue_lives_without_redis(portal: Portal, world: World) -> None:
     assert "Dialling" in portal.get("/queue").text
 
 
-def test_busy_fax_says_why_and_when_it_is_called_again(portal: Portal, world: World) -> None:
-    make_delivery(world.bob)
-    dispatch_now()
-    with unit_of_work() as uow:
-        finish_attempt(uow, only_attempt(), CallOutcome(answered=False, hangup_cause=17), actor="test")
-    page = portal.get("/queue").text
-    assert "The line was busy. Next call at " in page
-    assert "(2 of 4)" in page
-    let_in(world.bob, language="zh")
-    assert "对方占线。" in portal.get("/queue").text
-    assert "再拨（第 2/4 次）" in portal.get("/queue").text
-
-
 def test_ended_fax_stays_in_sight_of_the_queue_and_is_in_the_sent_list(portal: Portal, world: World) -> None:  # R5.4
     make_delivery(world.bob, state=DeliveryState.FAILED)
     with unit_of_work() as uow:
@@ -195,16 +182,6 @@ def test_ended_fax_stays_in_sight_of_the_queue_and_is_in_the_sent_list(portal: P
         page = portal.get(path).text
         assert "Failed" in page, path
         assert "The number does not exist; check it." in page, path
-
-
-def test_unknown_result_names_the_page_that_may_have_arrived(portal: Portal, world: World) -> None:
-    make_delivery(world.bob, pages=4)
-    dispatch_now()
-    with unit_of_work() as uow:
-        delivery = uow.session.query(Delivery).one()
-        delivery.state, delivery.cause = DeliveryState.UNKNOWN, Cause.LAST_PAGE_UNKNOWN
-        delivery.pages_confirmed, delivery.ended_at = 3, now()
-    assert "Pages 1–3 confirmed, page 4 may have arrived." in portal.get("/sent").text
 
 
 def test_details_tell_each_call_with_its_facts(portal: Portal, world: World) -> None:

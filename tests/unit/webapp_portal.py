@@ -67,6 +67,12 @@ class Portal:
         return self.post("/signin", {"login": login, "password": password})
 
 
+def in_form(page: str, action: str) -> list[dict[str, str]]:
+    """The hidden fields of each form on a page that goes to an address."""
+    forms = re.findall(rf'<form [^>]*action="{re.escape(action)}"[^>]*>(.*?)</form>', page, re.DOTALL)
+    return [dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)) for form in forms]
+
+
 def open_portal(built: Built, **changes: Any) -> Portal:
     """A portal, its settings changed as told."""
     app = create_app(settings().model_copy(update=changes), built)
