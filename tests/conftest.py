@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 import netfax.models
@@ -116,11 +116,34 @@ def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Mon
     if request.param == "postgresql":
         monkeypatch.setenv("NETFAX_DATABASE_URL", request.getfixturevalue("postgres_url"))
         forget_process_state()
-        with db.engine().begin() as connection:
-            connection.execute(text("drop schema public cascade"))
-            connection.execute(text("create schema public"))
-    Base.metadata.create_all(db.engine())
+        _empty_postgres(db.engine())
+    else:
+        shutil.copyfile(request.getfixturevalue("empty_sqlite"), home / "netfax.db")
     yield db.engine()
+
+
+def _empty_postgres(engine: Engine) -> None:
+    """Every table, without a row: emptied where the last test has left the schema whole, which is much quicker."""
+    tables = {table.name for table in Base.metadata.sorted_tables}
+    with engine.begin() as connection:
+        if set(inspect(connection).get_table_names()) == tables:
+            connection.execute(text(f"truncate {', '.join(sorted(tables))} restart identity cascade"))
+            return
+        connection.execute(text("drop schema public cascade"))
+        connection.execute(text("create schema public"))
+    Base.metadata.create_all(engine)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of SQLite with every table, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.db"
+    engine = make_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+    engine.dispose()
+    return path
 
 
 assert netfax.models

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import update
+
 from netfax.db import UnitOfWork, now, unit_of_work
+from netfax.faxes.dial import claim_attempt
 from netfax.faxes.dispatch import Dispatcher
+from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import change_state, record
 from netfax.faxes.models import Attempt, Delivery, Direction, Document, MailboxItem, Submission
+from netfax.faxes.results import CallOutcome
 from netfax.faxes.states import DeliveryState
 from netfax.lines.models import Trunk, TrunkKind
 from netfax.lines.service import add_trunk
@@ -60,9 +65,14 @@ def make_trunk(name: str, **facts: object) -> Trunk:
 
 
 def make_delivery(
-    viewer: Viewer, identity: str = "867367721001", *, pages: int = 1, state: DeliveryState = DeliveryState.QUEUED
+    viewer: Viewer,
+    identity: str = "867367721001",
+    *,
+    pages: int = 1,
+    state: DeliveryState = DeliveryState.QUEUED,
+    **facts: object,
 ) -> str:
-    """A delivery that is converted and queued (or in another state); its public id."""
+    """A delivery that is converted and queued (or in another state), with these other values; its public id."""
     with unit_of_work() as uow:
         blob = Blob(tenant_id=viewer.tenant_id, media_type="image/tiff", size=1, sha256="0" * 64)
         submission = Submission(tenant_id=viewer.tenant_id, user_id=viewer.user_id)
@@ -77,9 +87,8 @@ def make_delivery(
             tenant_id=viewer.tenant_id,
             user_id=viewer.user_id,
             identity=identity,
-            number_text=identity,
             pages=pages,
-            next_try_at=now(),
+            **({"number_text": identity, "next_try_at": now()} | facts),
         )
         uow.session.add(delivery)
         uow.session.flush()
@@ -106,6 +115,32 @@ def only_attempt() -> str:
     """The id of the one open attempt."""
     with unit_of_work() as uow:
         return uow.session.query(Attempt.id).filter(Attempt.ended_at.is_(None)).one()[0]
+
+
+def call_ends(outcome: CallOutcome) -> None:
+    """Let the one open call be placed and end so."""
+    attempt_id = only_attempt()
+    with unit_of_work() as uow:
+        claim_attempt(uow, attempt_id, "boot")
+    with unit_of_work() as uow:
+        finish_attempt(uow, attempt_id, outcome, actor="test")
+
+
+def make_due(uuid: str) -> None:
+    """Let a waiting delivery's time have come."""
+    with unit_of_work() as uow:
+        uow.session.execute(
+            update(Delivery)
+            .where(Delivery.uuid == uuid, Delivery.next_try_at > now())
+            .values(next_try_at=now(), admitted=False)
+        )
+
+
+def item_of(uuid: str) -> str:
+    """The public id of a delivery's mailbox item."""
+    with unit_of_work() as uow:
+        item = uow.session.query(MailboxItem.uuid).join(Delivery, Delivery.id == MailboxItem.delivery_id)
+        return item.filter(Delivery.uuid == uuid).one()[0]
 
 
 def delivery_of(uuid: str) -> Delivery:

@@ -69,6 +69,8 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
     info = STATE_INFO[ended.state]
     if not info.ended:
         raise errors.NotEndedYet(state_en=info.en, state_zh=info.zh)
+    if ended.state is DeliveryState.REFUSED:
+        raise errors.WasRefused()
     if ended.submission.document is None:
         raise errors.NoPages()
     if not whole and ended.pages_confirmed == ended.pages:

@@ -121,7 +121,7 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
         telephony.ATTEMPT_ID: attempt.id,
         telephony.DIGITS: number.extension.replace(",", "ww"),
         telephony.DIGITS_WAIT: get_text(uow, "extension_wait"),
-        telephony.SEND_MODE: attempt.asked_mode,
+        telephony.SEND_MODE: attempt.asked_mode if attempt.trunk.t38 else telephony.MODE_AUDIO,
         telephony.SEND_ECM: "yes" if attempt.ecm else "no",
         telephony.SEND_MODEM: attempt.modem,
         telephony.CALL_LIMIT: str(_limit_seconds(attempt)),

@@ -23,7 +23,7 @@ from netfax.params.service import get_int, get_text
 from netfax.queue import Job
 from netfax.settings import settings
 from netfax.storage.disk import free_megabytes
-from netfax.telephony import MODE_AUDIO, new_attempt_id
+from netfax.telephony import new_attempt_id
 
 ACTOR = "dispatcher"
 LEASE = "dispatcher"
@@ -75,8 +75,10 @@ class Dispatcher:
         begun = _begin_planned(uow)
         ended = _end_expired(uow)
         admitted, inside = self._admit(uow)
-        calls = self._call(uow) if _may_call(uow) else 0
-        more = MOST_ROWS in (begun, ended, admitted) or calls == MOST_CALLS
+        if MOST_ROWS in (begun, ended, admitted):
+            # Who comes first is not known before all are in.
+            return Round(0, inside, more=True)
+        calls, more = self._call(uow) if _may_call(uow) else (0, False)
         return Round(calls, inside, more)
 
     def _learn(self, uow: UnitOfWork, fence: int) -> None:
@@ -138,14 +140,17 @@ class Dispatcher:
         able = tuple(trunk.id for trunk in routes(identity, self._trunks))
         return tuple(trunk_id for trunk_id in able if trunk_id not in avoid) or able
 
-    def _call(self, uow: UnitOfWork) -> int:
-        """Place as many calls as there are free ports for."""
+    def _call(self, uow: UnitOfWork) -> tuple[int, bool]:
+        """Place calls while there are free ports; how many, and whether the round ended before it was done."""
         line = _on_the_line(uow)
         free = self._free(uow, line)
         caps = Caps(get_int(uow, "user_calls"), get_int(uow, "domain_calls"))
         troubled = {trunk.id for trunk in self._trunks if trunk.troubled}
         calls = 0
-        while calls < MOST_CALLS and (taken := self._room.take(free, line, caps, troubled)) is not None:
+        for _ in range(MOST_ROWS):
+            taken = self._room.take(free, line, caps, troubled)
+            if taken is None:
+                return calls, False
             waiting, trunk_id = taken
             delivery = _still_waiting(uow, waiting.id)
             if delivery is None:
@@ -155,10 +160,13 @@ class Dispatcher:
                 self._room.add(waiting)
                 free[trunk_id] = 0
                 continue
+            self._room.serve(waiting)
             free[trunk_id] -= 1
             line.add(waiting.identity, waiting.tenant_id, waiting.user_id, trunk_id)
             calls += 1
-        return calls
+            if calls == MOST_CALLS:
+                break
+        return calls, True
 
     def _free(self, uow: UnitOfWork, line: OnTheLine) -> dict[int, int]:
         """How many ports a call out may take on each trunk."""
@@ -181,8 +189,9 @@ class Dispatcher:
                 delivery_id=delivery.id,
                 trunk_id=trunk.id,
                 gateway=trunk.gateway,
+                number=len(delivery.attempts) + 1,
                 first_page=delivery.pages_confirmed + 1,
-                asked_mode=parameters.mode if trunk.t38 else MODE_AUDIO,
+                asked_mode=parameters.mode,
                 modem=parameters.modem,
                 ecm=parameters.ecm,
                 fine=parameters.fine,

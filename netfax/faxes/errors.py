@@ -97,8 +97,8 @@ class NotAPriority(UserError):
 
 class BadKey(UserError):
     code = "bad_key"
-    en = "A request's key has 1 to {limit} characters."
-    zh = "请求标识应为 1 到 {limit} 个字符。"
+    en = "A request's key has 1 to {limit} printable characters."
+    zh = "请求标识应为 1 到 {limit} 个可打印字符。"
 
 
 class KeyReused(UserError):
@@ -135,6 +135,12 @@ class NotEndedYet(UserError):
     code = "not_ended_yet"
     en = "This fax has not ended yet ({state_en}); it can be sent again when it has."
     zh = "此传真尚未结束（{state_zh}），结束后才能重新发送。"
+
+
+class WasRefused(UserError):
+    code = "was_refused"
+    en = "This fax was refused; submit it anew."
+    zh = "此传真已被拒绝，请重新提交。"
 
 
 class AlreadySentAgain(UserError):

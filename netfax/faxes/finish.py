@@ -1,5 +1,6 @@
 """A call has been answered or has ended: the attempt, its port and its delivery follow, once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -15,7 +16,7 @@ from netfax.lines.routes import routes
 from netfax.lines.service import list_trunks, note_trouble, release_port, trunk_facts
 from netfax.params.service import get_int
 from netfax.queue import Job
-from netfax.telephony import FAXMODE_AUDIO, MODE_AUDIO, MODE_T38
+from netfax.telephony import FAXMODE_AUDIO, MODE_AUDIO
 
 # Causes of unanswered calls that a working trunk has brought to the far end.
 CARRIED = frozenset({Cause.BUSY, Cause.NO_ANSWER, Cause.UNALLOCATED, Cause.REJECTED})
@@ -42,6 +43,9 @@ def finish_attempt(
     delivery = attempt.delivery
     # A cancel, or another act of the user, is before this end or after it.
     uow.session.refresh(delivery, with_for_update={"of": Delivery})
+    if attempt.answered_at is not None:
+        # Whoever tells the end may have missed the answer.
+        outcome = replace(outcome, answered=True)
     verdict = judge(outcome, _page_bytes(attempt))
     _record_call(attempt, outcome, verdict)
     release_port(uow, attempt.id)
@@ -131,8 +135,9 @@ def _count(attempt: Attempt, outcome: CallOutcome, cause: Cause, *, failed_over:
 
 def _remember(uow: UnitOfWork, attempt: Attempt) -> None:
     """Keep what worked for this number where it is not the usual; what is known of it already keeps its date."""
-    mode = MODE_AUDIO if attempt.mode == FAXMODE_AUDIO else MODE_T38
-    worked = CallParameters(mode if attempt.trunk.t38 else MODE_T38, attempt.modem, attempt.ecm, attempt.fine)
+    # A trunk without T.38 says nothing about the far end.
+    mode = MODE_AUDIO if attempt.mode == FAXMODE_AUDIO and attempt.trunk.t38 else attempt.asked_mode
+    worked = CallParameters(mode, attempt.modem, attempt.ecm, attempt.fine)
     known = uow.session.get(Destination, attempt.delivery.identity)
     if known is not None and abs(now() - known.learned_at) > MEMORY:
         uow.session.delete(known)

@@ -126,7 +126,9 @@ class Delivery(Base):
 
     submission: Mapped[Submission] = relationship()
     user: Mapped[User] = relationship()
-    attempts: Mapped[list["Attempt"]] = relationship(back_populates="delivery", order_by="Attempt.created_at")
+    attempts: Mapped[list["Attempt"]] = relationship(
+        back_populates="delivery", order_by="[Attempt.number, Attempt.created_at]"
+    )
 
 
 class Attempt(Base):
@@ -146,6 +148,8 @@ class Attempt(Base):
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
     trunk_id: Mapped[int] = mapped_column(ForeignKey("trunk.id"))
     gateway: Mapped[str] = mapped_column(String(20))
+    # The delivery's first, second … call; times may run backwards when the clock is set.
+    number: Mapped[int] = mapped_column(default=1, server_default="1")
     first_page: Mapped[int] = mapped_column(default=1)
     # How the call is made (`netfax.faxes.retry.CallParameters`).
     asked_mode: Mapped[str] = mapped_column(String(8), default="t38", server_default="t38")

@@ -165,6 +165,13 @@ _NOT_COMPATIBLE = (
     "Far end is not able to transmit",
     "Poll not accepted",
 )
+# The far machine lets in whom it knows.
+_REJECTED = (
+    "Ident not accepted",
+    "Password not accepted",
+    "Sub-address not accepted",
+    "Sender identification not accepted",
+)
 _OUR_FAULT = (
     "TIFF/F file cannot be opened",
     "TIFF/F page not found",
@@ -191,6 +198,7 @@ FAX_TEXTS: dict[str, Cause] = {"OK": Cause.OK} | {
         (Cause.DROPPED, _DROPPED),
         (Cause.REDRAW, _REDRAW),
         (Cause.NOT_COMPATIBLE, _NOT_COMPATIBLE),
+        (Cause.REJECTED, _REJECTED),
         (Cause.OUR_FAULT, _OUR_FAULT),
     )
     for text in texts

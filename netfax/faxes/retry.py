@@ -19,8 +19,8 @@ class Change(Enum):
     NOTHING = "the same"
     # Another trunk, at once while there is one that was not tried.
     TRUNK = "another trunk"
-    # Audio in place of T.38; where it was audio already, another trunk.
-    AUDIO_OR_TRUNK = "by audio, or another trunk"
+    # Audio in place of T.38, and over another trunk while there is one that was not tried.
+    AUDIO_AND_TRUNK = "by audio, over another trunk"
     MODEM = "a slower modem"
     ECM = "without ECM"
     # Whatever has not been changed yet: T.38, then ECM, then the modem.
@@ -44,7 +44,7 @@ RULES: dict[Cause, Rule] = {
     Cause.NO_ANSWER: Rule(wait=2),
     Cause.CONGESTION: Rule(change=Change.TRUNK),
     Cause.CALL_FAILED: Rule(change=Change.TRUNK),
-    Cause.INCOMPATIBLE_CALL: Rule(change=Change.AUDIO_OR_TRUNK),
+    Cause.INCOMPATIBLE_CALL: Rule(change=Change.AUDIO_AND_TRUNK),
     Cause.GLARE: Rule(),
     Cause.REJECTED: Rule(calls=2),
     Cause.NO_FAX: Rule(calls=2),
@@ -58,7 +58,7 @@ RULES: dict[Cause, Rule] = {
 }
 
 TRUNK_TROUBLE = frozenset(
-    cause for cause, rule in RULES.items() if rule.change in (Change.TRUNK, Change.AUDIO_OR_TRUNK)
+    cause for cause, rule in RULES.items() if rule.change in (Change.TRUNK, Change.AUDIO_AND_TRUNK)
 )
 
 
@@ -115,7 +115,7 @@ def next_try(
 def changed(parameters: CallParameters, cause: Cause) -> CallParameters:
     """The parameters of the call after one that ended by `cause`; the same where nothing can be changed any more."""
     match RULES[cause].change if cause in RULES else Change.NOTHING:
-        case Change.AUDIO_OR_TRUNK:
+        case Change.AUDIO_AND_TRUNK:
             return replace(parameters, mode=MODE_AUDIO)
         case Change.REDRAW:
             return replace(parameters, fine=False)

@@ -82,7 +82,8 @@ _AFTER_A_CALL = {S.QUEUED, S.SENT, S.PARTIAL, S.FAILED, S.UNKNOWN, S.CANCELLED}
 STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
     S.CONVERTING: frozenset(_BEFORE_A_CALL),
     S.AWAITING_APPROVAL: frozenset(_BEFORE_A_CALL - {S.AWAITING_APPROVAL}),
-    S.SCHEDULED: frozenset(_BEFORE_A_CALL),
+    # A fax that was partly sent and whose time is over ends as partial.
+    S.SCHEDULED: frozenset(_BEFORE_A_CALL | {S.PARTIAL}),
     S.HELD: frozenset(_BEFORE_A_CALL - {S.HELD}),
     S.QUEUED: frozenset((_BEFORE_A_CALL - {S.QUEUED}) | {S.DIALING, S.PARTIAL, S.SENT}),
     S.DIALING: frozenset(_AFTER_A_CALL | {S.SENDING}),

@@ -66,24 +66,33 @@ def submit_fax(viewer: Viewer, request: FaxRequest) -> list[str]:
     then nothing is stored and nothing is queued. A request that came before with the same client key is answered as
     it was then; `KeyReused` when it was another fax.
     """
+    if request.client_key is not None and not _is_key(request.client_key):
+        raise errors.RequestRefused([("client_key", errors.BadKey(limit=LONGEST_CLIENT_KEY))])
     mark = fingerprint(request)
     known = _accepted_before(viewer, request.client_key, mark)
     if known is not None:
         return known
     with reading() as uow:
         numbers = check_request(uow, viewer, request)
-    stored = [(upload, store_file(upload.path)) for upload in request.uploads]
+    stored: list[tuple[Upload, Stored]] = []
     try:
+        for upload in request.uploads:
+            stored.append((upload, store_file(upload.path)))
         with unit_of_work() as uow:
             return _record_submission(uow, viewer, request, numbers, stored, mark)
-    except IntegrityError:
-        # The same request at the same moment was first.
+    except (OSError, IntegrityError) as error:
         for _, file in stored:
             delete_blob(file.key)
-        known = _accepted_before(viewer, request.client_key, mark)
+        # The same request at the same moment may have been first.
+        known = _accepted_before(viewer, request.client_key, mark) if isinstance(error, IntegrityError) else None
         if known is None:
             raise
         return known
+
+
+def _is_key(text: str) -> bool:
+    """Whether every database takes it: printable characters, and not too many."""
+    return 1 <= len(text) <= LONGEST_CLIENT_KEY and text.isprintable()
 
 
 def fingerprint(request: FaxRequest) -> str:
@@ -134,8 +143,6 @@ def check_request(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[
         if len(getattr(request, field)) > limit:
             problems.append((field, errors.TextTooLong(count=len(getattr(request, field)), limit=limit)))
     problems += [("planned_at", problem) for problem in check_plan(request.planned_at)]
-    if request.client_key is not None and not 1 <= len(request.client_key) <= LONGEST_CLIENT_KEY:
-        problems.append(("client_key", errors.BadKey(limit=LONGEST_CLIENT_KEY)))
     if uow.session.scalar(select(OwnedNumber.identity).where(OwnedNumber.user_id == viewer.user_id).limit(1)) is None:
         problems.append(("sender", errors.NoFaxNumber()))
     if problems:

@@ -5,9 +5,11 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from netfax.db import UnitOfWork, now
+from netfax.faxes.history import wait_until
 from netfax.faxes.models import Delivery
 from netfax.faxes.states import DeliveryState
 
+ACTOR = "sweep"
 # What waits since later than this was put there before the clock was set back.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # After a fault of our own, the disk above all.
@@ -34,5 +36,4 @@ def put_off(uow: UnitOfWork, delivery_id: int) -> None:
     """Try a queued delivery again a little later."""
     delivery = uow.session.get(Delivery, delivery_id, with_for_update={"of": Delivery})
     if delivery is not None and delivery.state is DeliveryState.QUEUED:
-        delivery.next_try_at = now() + PUT_OFF
-        delivery.admitted = False
+        wait_until(uow, delivery, now() + PUT_OFF, actor=ACTOR)

@@ -1,15 +1,15 @@
 """The dispatcher's waiting room: whose fax is next. In memory and pure; what waits is said by the database.
 
-Priority first; then domains take turns, and within a domain its users; then who was due first. A fax whose number is
-being called is parked with the others for that number. A decision costs the same however many wait: each step looks at
-the heads of queues alone, and what it passes over are users and domains at their cap, which have calls on the line.
+Priority first; then domains take turns, and within a domain its users; then who was due first. A fax that finds its
+number on the line is parked with the others for that number, in queues of the same kind. A decision costs the same
+however many wait: each step looks at the heads of queues alone, and what it passes over are users and domains at their
+cap and numbers which have calls on the line or had one a moment ago.
 """
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from typing import NamedTuple
 
 PRIORITIES = 3
@@ -57,7 +57,11 @@ class Caps:
 
 
 class _Turns:
-    """Whose turn it is: the lowest is next; who comes back after a pause starts where the others are."""
+    """Whose turn it is: the lowest is next.
+
+    Who was away or could not be called starts where the others are: nobody saves up turns, and nobody who was served
+    in the meantime has to make up for it.
+    """
 
     def __init__(self) -> None:
         self._turns: dict[int, int] = {}
@@ -71,7 +75,7 @@ class _Turns:
 
     def serve(self, member: int) -> None:
         self._floor = max(self._floor, self._turns[member])
-        self._turns[member] += 1
+        self._turns[member] = self._floor + 1
 
 
 class _Heap:
@@ -81,6 +85,9 @@ class _Heap:
         self._turns = turns
         self._heap: list[tuple[int, int]] = []
         self._members: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def add(self, member: int) -> None:
         if member not in self._members:
@@ -108,12 +115,12 @@ class _Queue:
         self._users: dict[int, _Heap] = {}
         self._entries: dict[int, deque[Waiting]] = {}
 
-    def add(self, entry: Waiting, *, first: bool = False) -> None:
-        entries = self._entries.setdefault(entry.user_id, deque())
-        if first:
-            entries.appendleft(entry)
-        else:
-            entries.append(entry)
+    def __len__(self) -> int:
+        """How many domains have somebody in it."""
+        return len(self._tenants)
+
+    def add(self, entry: Waiting) -> None:
+        self._entries.setdefault(entry.user_id, deque()).append(entry)
         if entry.tenant_id not in self._users:
             self._users[entry.tenant_id] = _Heap(self._room.user_turns(entry.tenant_id))
         self._users[entry.tenant_id].add(entry.user_id)
@@ -150,7 +157,7 @@ class _Queue:
                 passed_over.append(user_id)
         for user_id in passed_over:
             users.add(user_id)
-        return found, bool(passed_over)
+        return found, bool(len(users))
 
     def _head_of_user(self, user_id: int, line: OnTheLine) -> Waiting | None:
         """The user's next; what is no longer valid is dropped, and who waits for a number on the line is parked."""
@@ -159,13 +166,46 @@ class _Queue:
             entry = entries[0]
             if not self._room.is_valid(entry):
                 entries.popleft()
-                self._room.withdraw(entry)
             elif entry.identity in line.numbers:
                 entries.popleft()
                 self._room.park(entry)
             else:
                 return entry
+        del self._entries[user_id]
         return None
+
+
+class _Level:
+    """The waiting of one priority: a queue for each route, and the same once more for each number that was found busy.
+
+    Who is parked stays with his number until he is called.
+    """
+
+    def __init__(self, room: "WaitingRoom") -> None:
+        self._room = room
+        self._queues: dict[tuple[int, ...], _Queue] = {}
+        self._parked: dict[str, dict[tuple[int, ...], _Queue]] = {}
+
+    def add(self, entry: Waiting) -> None:
+        self._put(self._queues, entry)
+
+    def park(self, entry: Waiting) -> None:
+        self._put(self._parked.setdefault(entry.identity, {}), entry)
+
+    def queues(self, line: OnTheLine) -> Iterator[tuple[tuple[int, ...], _Queue]]:
+        """The queues of those whose number may be free now, with their routes."""
+        # Who is found busy in the first ones is parked: the numbers are looked at after that.
+        yield from self._queues.items()
+        for identity in [each for each in self._parked if each not in line.numbers]:
+            queues = self._parked[identity]
+            yield from queues.items()
+            if not any(len(queue) for queue in queues.values()):
+                del self._parked[identity]
+
+    def _put(self, queues: dict[tuple[int, ...], _Queue], entry: Waiting) -> None:
+        if entry.route not in queues:
+            queues[entry.route] = _Queue(self._room)
+        queues[entry.route].add(entry)
 
 
 class WaitingRoom:
@@ -175,11 +215,7 @@ class WaitingRoom:
         self.tenant_turns = _Turns()
         self._user_turns: dict[int, _Turns] = {}
         self._entries: dict[int, Waiting] = {}
-        self._queues: list[dict[tuple[int, ...], _Queue]] = [{} for _ in range(PRIORITIES)]
-        # By number: those that found it on the line, best first; of a free number one at a time is let back in.
-        self._parked: dict[str, list[tuple[int, int, Waiting]]] = {}
-        self._let_in: dict[str, int] = {}
-        self._order = count()
+        self._levels = [_Level(self) for _ in range(PRIORITIES)]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -187,7 +223,9 @@ class WaitingRoom:
     def add(self, entry: Waiting) -> None:
         """Let somebody in; an earlier entry of the same delivery counts no more."""
         self._entries[entry.id] = entry
-        self._enqueue(entry)
+        self.tenant_turns.join(entry.tenant_id)
+        self.user_turns(entry.tenant_id).join(entry.user_id)
+        self._levels[entry.priority].add(entry)
 
     def take(
         self,
@@ -198,13 +236,13 @@ class WaitingRoom:
     ) -> tuple[Waiting, int] | None:
         """Take out who is next and the trunk for him; None when nobody can be called now.
 
+        It is his sender's turn only once he is called, which `serve` tells: many have been held or cancelled meanwhile.
         `free` are the ports that a call out may take, by trunk; of a route the first trunk with one carries the call,
         those that are `troubled` last.
         """
-        self._let_parked_in(line)
-        for queues in self._queues:
+        for level in self._levels:
             best: tuple[tuple[int, int, int], Waiting, int, _Queue] | None = None
-            for route, queue in queues.items():
+            for route, queue in level.queues(line):
                 trunk_id = _first_free(route, free, troubled)
                 head = queue.head(line, caps) if trunk_id is not None else None
                 if head is None or trunk_id is None:
@@ -215,9 +253,14 @@ class WaitingRoom:
             if best is not None:
                 _, entry, trunk_id, queue = best
                 queue.remove_head(entry)
-                self._serve(entry)
+                del self._entries[entry.id]
                 return entry, trunk_id
         return None
+
+    def serve(self, entry: Waiting) -> None:
+        """Who was taken out is called: his domain and his user have had their turn."""
+        self.tenant_turns.serve(entry.tenant_id)
+        self.user_turns(entry.tenant_id).serve(entry.user_id)
 
     # --- What its queues use ---
 
@@ -229,39 +272,7 @@ class WaitingRoom:
 
     def park(self, entry: Waiting) -> None:
         """The number is on the line: wait with the others for it."""
-        self.withdraw(entry)
-        heapq.heappush(self._parked.setdefault(entry.identity, []), (entry.priority, next(self._order), entry))
-
-    def withdraw(self, entry: Waiting) -> None:
-        """An entry has left its queue: if it was the one let in for its number, the next may be."""
-        if self._let_in.get(entry.identity) == entry.id:
-            del self._let_in[entry.identity]
-
-    def _enqueue(self, entry: Waiting, *, first: bool = False) -> None:
-        self.tenant_turns.join(entry.tenant_id)
-        self.user_turns(entry.tenant_id).join(entry.user_id)
-        queues = self._queues[entry.priority]
-        if entry.route not in queues:
-            queues[entry.route] = _Queue(self)
-        queues[entry.route].add(entry, first=first)
-
-    def _let_parked_in(self, line: OnTheLine) -> None:
-        for identity in [each for each in self._parked if each not in line.numbers and each not in self._let_in]:
-            parked = self._parked[identity]
-            while parked:
-                _, _, entry = heapq.heappop(parked)
-                if self.is_valid(entry):
-                    self._let_in[identity] = entry.id
-                    self._enqueue(entry, first=True)
-                    break
-            if not parked:
-                del self._parked[identity]
-
-    def _serve(self, entry: Waiting) -> None:
-        self.tenant_turns.serve(entry.tenant_id)
-        self.user_turns(entry.tenant_id).serve(entry.user_id)
-        self.withdraw(entry)
-        del self._entries[entry.id]
+        self._levels[entry.priority].park(entry)
 
 
 def _first_free(route: tuple[int, ...], free: Mapping[int, int], troubled: Collection[int]) -> int | None:

@@ -27,10 +27,12 @@ def routes(identity: str, trunks: Iterable[TrunkFacts]) -> list[TrunkFacts]:
     """The trunks that may carry a call to the identity, best first.
 
     A soft modem serves its own number alone and comes first for it; among the others the longest prefix wins,
-    then the lower position. A troubled trunk comes after all that are not.
+    then the lower position. One that takes no calls out serves none. A troubled trunk comes after all that are not.
     """
     able = [
-        trunk for trunk in trunks if (trunk.number == identity if trunk.number else identity.startswith(trunk.prefix))
+        trunk
+        for trunk in trunks
+        if trunk.max_out != 0 and (trunk.number == identity if trunk.number else identity.startswith(trunk.prefix))
     ]
     return sorted(
         able, key=lambda trunk: (trunk.troubled, not trunk.number, -len(trunk.prefix), trunk.position, trunk.id)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from netfax.faxes import cel
 from ami_bridge.reconcile import CEL_PATIENCE_SECONDS, outcome_of
+from netfax.faxes import cel
 from netfax.faxes.cel import CallRecord, read_calls
 from netfax.faxes.results import CallOutcome
 

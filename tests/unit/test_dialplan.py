@@ -9,7 +9,7 @@ import pytest
 
 from dialplan import asterisk, network, render
 from netfax import telephony as tel
-from netfax.settings import SECRET_NAMES, Settings, make_secrets
+from netfax.settings import CHECKOUT, SECRET_NAMES, Settings, make_secrets
 
 ALL_TEMPLATES = sorted(render.TEMPLATES.rglob("*.j2"))
 
@@ -231,8 +231,29 @@ def test_subscribers_answer_to_every_spelling(telephone_network: dict[str, str])
     for subscriber in network.SUBSCRIBERS:
         for number in ("", "0736", "86736", "0086736"):
             assert f"\nexten => {number}{subscriber.number},1," in text
-    behaviours = re.findall(r"^exten => ([a-z-]+),1", section(telephone_network, network.CONTEXT_LINE), re.MULTILINE)
+    behaviours = re.findall(r"^exten => ([a-z0-9-]+),1", section(telephone_network, network.CONTEXT_LINE), re.MULTILINE)
     assert sorted(behaviours) == sorted(network.Behaviour)
+
+
+def test_a_number_that_misbehaves_at_first_counts_the_calls_of_all_its_spellings(
+    telephone_network: dict[str, str],
+) -> None:
+    text = section(telephone_network, network.CONTEXT_SUBSCRIBERS)
+    counted = [subscriber for subscriber in network.SUBSCRIBERS if subscriber.first_calls]
+    assert {subscriber.first_calls for subscriber in counted} == {1, 2}
+    for subscriber in counted:
+        calls = f"GLOBAL({network.CALLS}{subscriber.number})"
+        spellings = len(network.spellings(subscriber.number))
+        assert text.count(f"Set({calls}=$[0${{{calls}}} + 1])") == spellings
+        good = f"{network.CONTEXT_LINE},{network.Behaviour.FAX},1"
+        assert text.count(f"GotoIf($[${{{calls}}} > {subscriber.first_calls}]?{good})") == spellings
+
+
+def test_the_readme_lists_the_numbers_of_the_network() -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    for subscriber in network.SUBSCRIBERS:
+        if subscriber.number not in {f"77210{last}" for last in range(11, 20)}:
+            assert f"| {subscriber.number} | {subscriber.description} |" in readme
 
 
 def test_prepared_folders_are_closed_and_asterisks_own(tmp_path: Path) -> None:

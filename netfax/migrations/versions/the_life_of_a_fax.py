@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("identity", name=op.f("pk_destination")),
     )
     with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("number", sa.Integer(), server_default="1", nullable=False))
         batch_op.add_column(sa.Column("asked_mode", sa.String(length=8), server_default="t38", nullable=False))
         batch_op.add_column(sa.Column("modem", sa.String(length=8), server_default="v17", nullable=False))
         batch_op.add_column(sa.Column("ecm", sa.Boolean(), server_default=sa.true(), nullable=False))
@@ -112,6 +113,7 @@ def downgrade() -> None:
             "ix_attempt_open", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL")
         )
         batch_op.create_index(batch_op.f("ix_attempt_gateway_ended_at"), ["gateway", "ended_at"], unique=False)
+        batch_op.drop_column("number")
         batch_op.drop_column("fine")
         batch_op.drop_column("ecm")
         batch_op.drop_column("modem")

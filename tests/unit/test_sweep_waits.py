@@ -1,0 +1,122 @@
+"""Nothing waits too long: the clock was set back, or a step of our own failed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import Engine
+
+from netfax.db import now, unit_of_work
+from netfax.faxes.history import wait_until
+from netfax.faxes.models import Delivery
+from netfax.faxes.states import DeliveryState
+from netfax.faxes.sweep import CLOCK_TOLERANCE, PUT_OFF, mend_waits, put_off
+from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world
+
+S = DeliveryState
+WAIT = timedelta(minutes=3)
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(datetime(2026, 3, 2, 8, 0, tzinfo=UTC), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def world(database: Engine, clock: time_machine.Traveller) -> World:
+    return make_world()
+
+
+def waiting(world: World, wait: timedelta = WAIT) -> str:
+    """A fax that waits for its next call from now on."""
+    uuid = make_delivery(world.alice)
+    with unit_of_work() as uow:
+        wait_until(uow, uow.session.query(Delivery).filter(Delivery.uuid == uuid).one(), now() + wait, actor="test")
+    return uuid
+
+
+def mend() -> int:
+    with unit_of_work() as uow:
+        return mend_waits(uow)
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=2), timedelta(days=1), timedelta(days=3650)])
+def test_after_the_clock_was_set_back_a_fax_waits_no_longer_than_it_was_meant_to(
+    clock: time_machine.Traveller, world: World, back: timedelta
+) -> None:
+    uuid = waiting(world)
+    clock.shift(-back)
+    assert mend() == 1
+    assert delivery_of(uuid).next_try_at == now() + WAIT
+    # Once: what was mended waits as everything else.
+    assert mend() == 0
+    clock.shift(WAIT)
+    assert dispatch_now() == 1
+
+
+def test_what_the_dispatcher_has_in_mind_is_taken_in_again(clock: time_machine.Traveller, world: World) -> None:
+    uuid = waiting(world, timedelta(0))
+    with unit_of_work() as uow:
+        uow.session.query(Delivery).update({"admitted": True})
+    clock.shift(-timedelta(days=1))
+    assert mend() == 1
+    assert not delivery_of(uuid).admitted
+
+
+@pytest.mark.parametrize("moved", [timedelta(0), timedelta(days=1), -CLOCK_TOLERANCE])
+def test_a_clock_that_goes_right_or_was_set_forward_changes_nothing(
+    clock: time_machine.Traveller, world: World, moved: timedelta
+) -> None:
+    uuid = waiting(world)
+    before = delivery_of(uuid).next_try_at
+    clock.shift(moved)
+    assert mend() == 0
+    assert delivery_of(uuid).next_try_at == before
+
+
+def test_what_is_planned_for_an_hour_of_the_day_stays_planned_for_it(
+    clock: time_machine.Traveller, world: World
+) -> None:
+    at = now() + timedelta(hours=3)
+    uuid = make_delivery(world.alice, state=S.SCHEDULED, planned_at=at, next_try_at=at, waits_since=now())
+    clock.shift(-timedelta(days=1))
+    assert mend() == 0
+    assert delivery_of(uuid).next_try_at == at
+
+
+def test_after_a_fault_of_ours_a_fax_waits_a_little_and_is_taken_in_again(
+    clock: time_machine.Traveller, world: World
+) -> None:
+    uuid = waiting(world, timedelta(0))
+    with unit_of_work() as uow:
+        uow.session.query(Delivery).update({"admitted": True})
+    with unit_of_work() as uow:
+        put_off(uow, delivery_of(uuid).id)
+    assert (delivery_of(uuid).next_try_at, delivery_of(uuid).admitted) == (now() + PUT_OFF, False)
+    assert dispatch_now() == 0
+    clock.shift(PUT_OFF)
+    assert dispatch_now() == 1
+
+
+def test_a_fax_that_was_put_off_waits_as_long_when_the_clock_is_set_back(
+    clock: time_machine.Traveller, world: World
+) -> None:
+    uuid = waiting(world, timedelta(0))
+    clock.shift(timedelta(hours=5))
+    with unit_of_work() as uow:
+        put_off(uow, delivery_of(uuid).id)
+    clock.shift(-timedelta(days=1))
+    mend()
+    assert delivery_of(uuid).next_try_at == now() + PUT_OFF
+
+
+@pytest.mark.parametrize("state", [S.HELD, S.SCHEDULED, S.CANCELLED])
+def test_only_what_waits_in_the_queue_is_put_off(world: World, state: DeliveryState) -> None:
+    uuid = make_delivery(world.alice, state=state)
+    before = delivery_of(uuid).next_try_at
+    with unit_of_work() as uow:
+        put_off(uow, delivery_of(uuid).id)
+        put_off(uow, 999_999)
+    assert (delivery_of(uuid).state, delivery_of(uuid).next_try_at) == (state, before)
