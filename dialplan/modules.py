@@ -62,7 +62,7 @@ NETWORK_MODULES = (
     *_SIP,
     *_FAX,
     *_FUNCTIONS,
-    # The behaviours of its subscribers: a voice, a switchboard, a call that is cut.
+    # The behaviours of its subscribers: a voice, a switchboard, a call that is cut, calls that are counted.
     "app_originate",
     "app_playback",
     "app_playtones",
@@ -70,5 +70,6 @@ NETWORK_MODULES = (
     "app_softhangup",
     "codec_gsm",
     "format_gsm",
+    "func_global",
     *_RECORDS,
 )

@@ -25,7 +25,7 @@ CONTEXT_SUBSCRIBERS = "net-subscribers"  # what a caller may dial
 CONTEXT_LINE = "net-line"  # one extension a behaviour
 CONTEXT_MACHINE = "net-machine"  # a fax machine that receives
 CONTEXT_CALL = "net-call"  # a fax machine that calls us
-CONTEXT_WATCH = "net-watch"  # cuts another call in the middle of its second page
+CONTEXT_WATCH = "net-watch"  # cuts another call; one extension a behaviour that drops
 ENDPOINT_T38 = "gateway-t38"
 ENDPOINT_G711 = "gateway-g711"
 ENDPOINT_NO_T38 = "gateway-no-t38"  # reached by the first address, for the subscriber that refuses T.38
@@ -37,6 +37,7 @@ ECM = "NET_ECM"
 MODEM = "NET_MODEM"
 EXTENSION = "NET_EXTENSION"  # the digits that a caller dialled to the switchboard
 WATCHED = "NET_WATCHED"  # the channel that CONTEXT_WATCH cuts
+CALLS = "NET_CALLS_"  # and a number: how many calls it has had since the network's start, a global variable
 CALL_ID = "NET_CALL"
 STATION = "NET_STATION"  # BASE64
 MODE = "NET_MODE"
@@ -60,11 +61,13 @@ class Behaviour(StrEnum):
 
     FAX = "fax"
     DROPS_ON_PAGE_2 = "drops"
+    DROPS_T38 = "drops-t38"
     SWITCHBOARD = "switchboard"
     BUSY = "busy"
     UNALLOCATED = "unallocated"
     CONGESTION = "congestion"
     RINGS_FOR_EVER = "rings"
+    RINGS_LONG = "rings-long"
     VOICE = "voice"
     SILENCE = "silence"
     NO_MEDIA = "no-media"
@@ -77,7 +80,10 @@ REFUSALS = {Behaviour.BUSY: 17, Behaviour.UNALLOCATED: 1, Behaviour.CONGESTION: 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A number of the network and what answers there; modems as `SEND_MODEM` of `netfax.telephony`."""
+    """A number of the network and what answers there; modems as `SEND_MODEM` of `netfax.telephony`.
+
+    With `first_calls` only so many calls since the network's start meet the behaviour, and later ones a fax machine.
+    """
 
     number: str
     behaviour: Behaviour
@@ -85,6 +91,7 @@ class Subscriber:
     ecm: bool = True
     fastest_modem: str = "v17"
     t38: bool = True
+    first_calls: int | None = None
 
 
 SUBSCRIBERS = (
@@ -94,6 +101,10 @@ SUBSCRIBERS = (
     Subscriber("7721004", Behaviour.FAX, "a fax machine without ECM", ecm=False),
     Subscriber("7721005", Behaviour.FAX, "an old fax machine: V.27ter alone", fastest_modem="v27"),
     Subscriber("7721006", Behaviour.DROPS_ON_PAGE_2, "hangs up in the middle of page 2, page 1 confirmed"),
+    Subscriber("7721007", Behaviour.DROPS_ON_PAGE_2, "the same on its first call; takes the next ones", first_calls=1),
+    Subscriber("7721008", Behaviour.DROPS_ON_PAGE_2, "the same on its first two calls", first_calls=2),
+    Subscriber("7721009", Behaviour.DROPS_T38, "hangs up during page 1 when it comes by T.38; takes it by G.711"),
+    Subscriber("7721010", Behaviour.RINGS_LONG, "a fax machine that rings for 25 seconds before it answers"),
     *(Subscriber(f"77210{last}", Behaviour.FAX, "one more fax machine") for last in range(11, 20)),
     Subscriber("64802994", Behaviour.SWITCHBOARD, "a switchboard: its fax machine has extension 801"),
     Subscriber("7722017", Behaviour.BUSY, "busy"),

@@ -13,12 +13,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, Select, create_engine, select, text, update
+from sqlalchemy.orm import Session, joinedload
 
+import netfax.models  # noqa: F401 - relationships between rooms need every model
+from netfax.db import now
+from netfax.faxes.models import Attempt, Delivery
 from netfax.settings import CHECKOUT, Settings
 
 T = TypeVar("T")
@@ -114,6 +119,29 @@ class System:
         query = "select 1 from reception r join mailbox_item m on m.reception_id = r.id where r.caller = :id"
         self._until(query, caller, seconds)
         return next(row for row in self.json("inbox", "--user", user) if row["caller"] == caller)
+
+    def attempts(self, uuid: str) -> list[Attempt]:
+        """The calls of a delivery with their trunks, oldest first, as the database has them."""
+        query = select(Attempt).join(Attempt.delivery).where(Delivery.uuid == uuid).order_by(Attempt.created_at)
+        return self.read(query.options(joinedload(Attempt.trunk)))
+
+    def read(self, query: Select[tuple[T]]) -> list[T]:
+        """What the database itself has, with the relations that the query loads."""
+        with Session(self._engine) as session:
+            return list(session.scalars(query).unique())
+
+    def plan(self, user: str, to: str, tiff: Path) -> list[str]:
+        """Submit a fax for tomorrow and wait until its pages are drawn; the public ids of its deliveries."""
+        tomorrow = (now() + timedelta(days=1)).isoformat()
+        planned: list[str] = self.json("send", tiff, "--to", to, "--user", user, "--at", tomorrow)
+        for uuid in planned:
+            self._until("select 1 from delivery where uuid = :id and state = 'scheduled'", uuid, 60)
+        return planned
+
+    def begin(self, *planned: str) -> None:
+        """Let the time of planned faxes come at this moment, however long a command would take just now."""
+        with self._engine.begin() as connection:
+            connection.execute(update(Delivery).where(Delivery.uuid.in_(planned)).values(next_try_at=now()))
 
     def _row(self, user: str, uuid: str) -> dict[str, Any]:
         row = self.delivery(user, uuid)
@@ -212,9 +240,11 @@ def running_system(folder: Path, *, params: Mapping[str, str], **environment: st
 @contextmanager
 def free_port_base() -> Iterator[int]:
     """A block of 1,000 ports that nobody uses and that no other test takes meanwhile."""
-    bases = list(range(26000, 60000, 1000))
-    random.shuffle(bases)
-    for base in bases:
+    # First those below the ports that the kernel gives to whoever asks for any.
+    few, many = list(range(23000, 32000, 1000)), list(range(32000, 60000, 1000))
+    random.shuffle(few)
+    random.shuffle(many)
+    for base in few + many:
         path = Path(f"/tmp/netfax-ports-{base}.lock")  # noqa: S108
         with path.open("w") as lock:
             try:
@@ -231,8 +261,12 @@ def free_port_base() -> Iterator[int]:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return tcp.connect_ex(("127.0.0.1", port)) != 0
 
 
 # --- The one system that the tests of a session share: the controller starts it, every worker finds it ---

@@ -1,11 +1,19 @@
 """Steps that several of the real-fax tests take."""
 
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dialplan import network_phone
 from dialplan.network_phone import ReceivedFax, SentFax
-from tests.pages import assert_same_pages
+from netfax import telephony as tel
+from tests.pages import assert_same_pages, read_pages
 from tests.system import System, eventually
 
 ALICE, BOB = "alice@demo", "bob@demo"
@@ -27,6 +35,17 @@ def assert_arrived(system: System, user: str, row: dict[str, Any], called: str, 
     fax = far_end_received(system, called, user)
     assert_same_pages(ours, fax.tiff)
     return fax
+
+
+def assert_every_page_once(system: System, user: str, row: dict[str, Any], called: str, folder: Path) -> None:
+    """The pages that the far end confirmed, over all calls of the user, are those of the delivery, in order."""
+    ours = folder / f"{row['number']}.tif"
+    system.cli("save", row["uuid"], "--user", user, "--out", ours)
+    calls = network_phone.received(system.settings, called, NUMBERS[user])
+    theirs = [page for call in calls if call.pages for page in read_pages(call.tiff)[: call.pages]]
+    sent = read_pages(ours)
+    assert [call.pages for call in calls if call.pages] and len(theirs) == len(sent)
+    assert all(np.array_equal(one, other) for one, other in zip(sent, theirs, strict=True))
 
 
 def call_in(
@@ -55,3 +74,29 @@ def pages_here(system: System, caller: str) -> int:
 def _receiving(system: System, caller: str) -> dict[str, Any] | None:
     rows: list[dict[str, Any]] = system.json("receiving", "--user", "admin")
     return next((row for row in rows if row["caller"] == caller), None)
+
+
+def started_calls(system: System) -> list[str]:
+    """The ids of the outbound calls that the gateway's Asterisk has begun, by its own record."""
+    prefix = system.settings.secret("attempt_prefix")
+    record = system.home / "gateway" / tel.CEL_CSV
+    lines = record.read_text().splitlines() if record.exists() else []
+    rows = [dict(zip(tel.CEL_FIELDS, line.strip('"').split('","'), strict=False)) for line in lines]
+    return [row["uniqueid"] for row in rows if row["eventtype"] == "CHAN_START" and row["uniqueid"].startswith(prefix)]
+
+
+@contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """Processes that do nothing within the block (SIGSTOP); they are let go again in the other order."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+
+
+def supervisor_pid(system: System) -> int:
+    """The process that starts dead services anew, and must be stopped where a service is to stay dead or mute."""
+    return int(json.loads((system.home / "run/supervisor.json").read_text())["pid"])
