@@ -1,8 +1,8 @@
 """Run the checks: `.venv/bin/python install/checks.py check|test`.
 
-`check` is the quick one: format, lint, types, import arrows, unit tests on SQLite. `test` adds everything else, to the real
-Asterisk and the browser. A step that fails does not keep the next from running; one failure fails the whole, and the
-end tells each step's result.
+`check` is the quick one: format, lint, types, import arrows, unit tests on SQLite. `test` adds everything else, to the
+real Asterisk and the browser. A step that fails does not keep the next from running; one failure fails the whole, and
+the end tells each step's result.
 """
 
 import os
