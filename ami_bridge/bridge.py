@@ -45,6 +45,8 @@ class Bridge:
     gone_since: dict[str, float] = field(default_factory=dict)
     # Attempts of which a channel was seen: whatever is on disk, they were dialled.
     seen: set[str] = field(default_factory=set)
+    # What goes on beside the events, kept so that it is not collected.
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
     # Which start of Asterisk this is; empty until it was asked.
     boot: str = ""
     # One bridge of a gateway places calls and settles them: its lease is held in the transaction that does so.

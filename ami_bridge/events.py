@@ -1,24 +1,33 @@
-"""What Asterisk tells of our calls: an answer, and the end of a call that was never answered.
+"""What Asterisk tells of our calls: an answer, and the end of a call that was never answered, or never had a channel.
 
 An answered call ends by its journal alone (the gateway's AGI reads it); its Hangup says nothing about the fax.
 """
+
+import asyncio
 
 import structlog
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.client import AmiEvent
+from netfax.faxes.cel import read_calls
 from netfax.faxes.finish import finish_attempt, record_answer
 from netfax.faxes.results import CallOutcome
-from netfax.telephony import ATTEMPT_ID_LENGTH
+from netfax.telephony import ATTEMPT_ID_LENGTH, CEL_CSV
 
 log = structlog.get_logger()
 
+# What CEL needs to reach the disk.
+CEL_SECONDS = 1.5
+NO_CHANNEL = "the trunk cannot be reached"
 # `ChannelState` of a channel that was answered (AST_STATE_UP).
 STATE_UP = "6"
 
 
 async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
     """Handle one event, in order; those of other channels do nothing."""
+    if event.name == "OriginateResponse":
+        _note_response(bridge, event)
+        return
     # What decides is read by `one`: a header that text from outside repeated has no value.
     call_id = event.one("Uniqueid") or ""
     if not is_ours(bridge, call_id):
@@ -31,6 +40,27 @@ async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
             await note_answer(bridge, call_id, event["Channel"])
         case "Hangup":
             await _note_hangup(bridge, call_id, event)
+
+
+def _note_response(bridge: Bridge, event: AmiEvent) -> None:
+    """A call for which Asterisk made no channel has no Hangup: it knows the trunk as unreachable."""
+    call_id = event.one("ActionID") or ""
+    if event.one("Response") == "Failure" and is_ours(bridge, call_id) and call_id not in bridge.seen:
+        task = asyncio.get_running_loop().create_task(_end_without_channel(bridge, call_id))
+        bridge.tasks.add(task)
+        task.add_done_callback(bridge.tasks.discard)
+
+
+async def _end_without_channel(bridge: Bridge, call_id: str) -> None:
+    """End the call as trouble of its trunk, unless Asterisk's own record knows a channel of it: then that decides."""
+    await asyncio.sleep(CEL_SECONDS)
+    path = bridge.settings.gateway_dir / CEL_CSV
+    record = (await asyncio.to_thread(read_calls, path, [call_id]))[call_id]
+    if record.started or call_id in bridge.seen:
+        return
+    outcome = CallOutcome(answered=False, error=NO_CHANNEL)
+    if await bridge.work(lambda uow: finish_attempt(uow, call_id, outcome, actor=ACTOR)):
+        log.info("call.no_channel", attempt=call_id)
 
 
 def is_ours(bridge: Bridge, call_id: str) -> bool:

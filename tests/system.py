@@ -210,9 +210,13 @@ class System:
 
 
 def eventually(
-    look: Callable[[], T | None], seconds: float, otherwise: str, facts: Callable[[], object] = lambda: ""
+    look: Callable[[], T | None],
+    seconds: float,
+    otherwise: str,
+    facts: Callable[[], object] = lambda: "",
+    every: float = 0.5,
 ) -> T:
-    """The first true value of `look` within the time."""
+    """The first true value of `look` within the time, asked for `every` so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -220,7 +224,7 @@ def eventually(
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{otherwise} after {seconds} s: {facts()}")
-        time.sleep(0.5)
+        time.sleep(every)
 
 
 @contextmanager
@@ -240,8 +244,9 @@ def running_system(folder: Path, *, params: Mapping[str, str], **environment: st
 @contextmanager
 def free_port_base() -> Iterator[int]:
     """A block of 1,000 ports that nobody uses and that no other test takes meanwhile."""
-    # First those below the ports that the kernel gives to whoever asks for any.
-    few, many = list(range(23000, 32000, 1000)), list(range(32000, 60000, 1000))
+    # First those outside the ports that the kernel gives to whoever asks for any.
+    few = [*range(10000, 18000, 1000), *range(23000, 32000, 1000), 61000, 62000, 63000]
+    many = list(range(32000, 61000, 1000))
     random.shuffle(few)
     random.shuffle(many)
     for base in few + many:
@@ -262,11 +267,14 @@ def free_port_base() -> Iterator[int]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        # Connections of an earlier run that still time out hold no port.
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            tcp.bind(("127.0.0.1", port))
             udp.bind(("127.0.0.1", port))
         except OSError:
             return False
-        return tcp.connect_ex(("127.0.0.1", port)) != 0
+        return True
 
 
 # --- The one system that the tests of a session share: the controller starts it, every worker finds it ---

@@ -88,9 +88,10 @@ def started_calls(system: System) -> list[str]:
 @contextmanager
 def stopped(*pids: int) -> Iterator[None]:
     """Processes that do nothing within the block (SIGSTOP); they are let go again in the other order."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
     try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            eventually(lambda pid=pid: _stands_still(pid), 5, f"process {pid} has not stopped", every=0.005)
         yield
     finally:
         for pid in reversed(pids):
@@ -100,3 +101,9 @@ def stopped(*pids: int) -> Iterator[None]:
 def supervisor_pid(system: System) -> int:
     """The process that starts dead services anew, and must be stopped where a service is to stay dead or mute."""
     return int(json.loads((system.home / "run/supervisor.json").read_text())["pid"])
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread is stopped: the signal takes its time to reach those on other processors."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}

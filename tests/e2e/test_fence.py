@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from dialplan import network_phone
+from netfax import telephony as tel
 from netfax.faxes.models import Attempt, Delivery
 from netfax.lease import Lease
 from netfax.settings import CHECKOUT
@@ -57,13 +58,13 @@ def test_a_dispatcher_that_stood_still_past_its_lease_forgets_whom_it_was_about_
 def test_a_bridge_that_stood_still_past_its_lease_places_nothing_that_another_has_placed(
     own_system: System, tmp_path: Path
 ) -> None:
-    """It is stopped as soon as a call is its to place: most often before its claim, sometimes right after."""
+    """It is stopped when it has laid out the pages of a call: most often before its claim, sometimes right after."""
     system, tiff, before = own_system, make_tiff(tmp_path / "a.tif", "bridge"), _starts(own_system)
     numbers = ["7721013", "7721014", "7721015"]
     faxes = system.plan(ALICE, ",".join(numbers), tiff)
     with ExitStack() as until_the_end:
         system.begin(*faxes[:2])
-        with _standing_still(system, "bridge", since=_wait_for_a_call_to_place):
+        with _standing_still(system, "bridge", since=_wait_for_spooled_pages):
             second = until_the_end.enter_context(_second(system, "ami_bridge.main"))
             system.begin(faxes[2])
             lease = f"bridge:{system.settings.gateway}"
@@ -121,13 +122,12 @@ def _holds(system: System, lease: str, pid: int) -> bool:
     return f":{pid}:" in row.holder
 
 
-def _wait_for_a_call_to_place(system: System) -> None:
-    """Return in the moment in which a call has been decided on and not placed; it is short."""
-    waiting = "select 1 from attempt where originated_at is null and ended_at is null"
-    deadline = time.monotonic() + 30
-    with closing(sqlite3.connect(f"file:{system.home / 'netfax.db'}?mode=ro", uri=True)) as database:
-        while not database.execute(waiting).fetchone():
-            assert time.monotonic() < deadline, "no call was decided on"
+def _wait_for_spooled_pages(system: System) -> None:
+    """Return when the pages of one more call lie in the spool; asked without a pause, for its claim comes next."""
+    spool = system.home / "gateway" / tel.SPOOL_OUT
+    before, deadline = set(spool.glob("*.tif")), time.monotonic() + 30
+    while set(spool.glob("*.tif")) <= before:
+        assert time.monotonic() < deadline, "no call is being placed"
 
 
 def _starts(system: System) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Engine, select, update
 
-from ami_bridge import originate, reconcile
+from ami_bridge import events, originate, reconcile
 from ami_bridge.bridge import Bridge, LiveCall
 from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, IllegalField, NoAnswer, NotConnected
 from ami_bridge.events import handle_event, is_ours
@@ -455,6 +455,30 @@ def test_an_event_of_ours_that_nobody_placed_is_borne(world: World, bridge: Brid
     ghost = telephony.new_attempt_id(settings().secret("attempt_prefix"))
     for name in ("Newstate", "Hangup"):
         tell(bridge, name, Uniqueid=ghost, Channel=CHANNEL, ChannelState="6")
+
+
+@pytest.mark.parametrize("known", ["nothing", "a channel", "cel"])
+def test_a_call_for_which_asterisk_made_no_channel_is_trouble_of_its_trunk(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    """It knows the trunk as unreachable: there is no Hangup, and giving the call back would go on for ever."""
+    monkeypatch.setattr(events, "CEL_SECONDS", 0)
+    uuid, attempt_id = placed_call(world)
+    if known == "a channel":
+        tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
+    if known == "cel":
+        write_cel(("CHAN_START", attempt_id, ""))
+
+    async def hear() -> None:
+        failed = {"ActionID": attempt_id, "Response": "Failure", "Reason": "0", "Uniqueid": "<null>"}
+        await handle_event(bridge, AmiEvent("OriginateResponse", failed))
+        await asyncio.gather(*bridge.tasks)
+
+    asyncio.run(hear())
+    if known == "nothing":
+        assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.CALL_FAILED)
+    else:
+        assert attempt_of(attempt_id).ended_at is None
 
 
 # --- Reconciliation ---
