@@ -39,7 +39,7 @@ STEPS = {
         Step("Asterisk root", (str(BIN / "python"), "-m", "cli.install")),
         Step("unit and integration tests", (*PYTEST, "-n", "4", "tests/unit", "tests/integration")),
         # A fax takes half a minute of real time and hardly any work: many at once.
-        Step("tests with real faxes", (*PYTEST, "-n", "12", "tests/e2e")),
+        Step("tests with real faxes", (*PYTEST, "-n", "8", "tests/e2e")),
         Step("browser tests", (*PYTEST, "-n", "2", "tests/browser")),
         # What is promised of an idle machine is measured on one; -rP shows the figures.
         Step("figures", (*PYTEST, "-rP", "tests/figures")),
