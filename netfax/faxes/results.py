@@ -93,7 +93,8 @@ Q850: dict[int, Cause] = {
     2: Cause.UNALLOCATED,
     3: Cause.UNALLOCATED,
     17: Cause.BUSY,
-    18: Cause.NO_ANSWER,
+    # What a SIP trunk gets that nobody answers (408): who rings in vain ends by 19.
+    18: Cause.CALL_FAILED,
     19: Cause.NO_ANSWER,
     20: Cause.NO_ANSWER,
     21: Cause.REJECTED,

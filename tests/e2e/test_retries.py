@@ -6,16 +6,14 @@ All faxes are sent at once, so that the tests wait together and not one after th
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import timedelta
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
 
-from netfax.db import now
 from netfax.telephony import MODE_AUDIO, MODE_T38
 from tests.e2e.helpers import ALICE, assert_arrived, assert_every_page_once
 from tests.pages import draw_page, make_tiff, save_tiff
@@ -26,8 +24,6 @@ pytestmark = pytest.mark.xdist_group("retries")
 INTERVAL = timedelta(seconds=10)
 # Between the end of a call and the next on another trunk.
 SOON = timedelta(seconds=5)
-# Page 3 of the long fax is on the line from some 30 s after the answer, and for 45 s.
-PAGE_3_SECONDS = 33
 PARAMS = {"retry_interval": str(INTERVAL.seconds), "retry_count": "3", "ring_time": "45"}
 
 DROPS_ONCE, DROPS_TWICE, DROPS_T38 = "7721007", "7721008", "7721009"
@@ -68,8 +64,7 @@ def faxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faxes]:
 
 def test_a_cancel_on_the_line_hangs_up_and_says_what_was_confirmed(faxes: Faxes) -> None:
     system, uuid = faxes.system, faxes.to(CANCELLED)
-    answered_at = eventually(lambda: _first_answer(system, uuid), 60, "nobody answers")
-    time.sleep(max(0.0, PAGE_3_SECONDS - (now() - answered_at).total_seconds()))
+    eventually(lambda: "page 3" in _progress(system, uuid), 120, "page 3 is not on the line")
     done = system.cli("cancel", uuid, "--user", ALICE)
     assert "2 of 3 page(s) had been confirmed" in done.stdout
     row = system.ended(ALICE, uuid, seconds=10)
@@ -146,8 +141,10 @@ def test_after_a_drop_only_what_was_not_confirmed_is_sent_and_every_page_arrives
     row = system.ended(ALICE, faxes.to(number))
     assert (row["state"], row["pages_confirmed"], row["pages"]) == ("sent", 3, 3)
     calls = system.attempts(faxes.to(number))
-    assert [call.first_page for call in calls] == first_pages
-    assert [call.cause for call in calls] == ["dropped"] * (len(calls) - 1) + ["ok"]
+    # A busy machine may lose one more call; none begins with a page that was confirmed.
+    assert [call.first_page for call in calls] == list(accumulate((c.pages_confirmed for c in calls[:-1]), initial=1))
+    assert sorted(set(first_pages) - {call.first_page for call in calls}) == []
+    assert {call.cause for call in calls[:-1]} == {"dropped"} and calls[-1].cause == "ok"
     assert_every_page_once(system, ALICE, row, number, tmp_path)
 
 
@@ -186,8 +183,9 @@ def _mute_peer() -> Iterator[tuple[str, int]]:
         yield peer.getsockname()
 
 
-def _first_answer(system: System, uuid: str) -> datetime | None:
-    return next((call.answered_at for call in system.attempts(uuid)), None)
+def _progress(system: System, uuid: str) -> str:
+    row = system.delivery(ALICE, uuid)
+    return str(row["progress"]) if row else ""
 
 
 def _add_trunk(system: System, name: str, peer: tuple[str, int], number: str) -> None:

@@ -119,7 +119,7 @@ NETWORK_CAUSES = {
     2: Cause.UNALLOCATED,
     3: Cause.UNALLOCATED,
     17: Cause.BUSY,
-    18: Cause.NO_ANSWER,
+    18: Cause.CALL_FAILED,
     19: Cause.NO_ANSWER,
     20: Cause.NO_ANSWER,
     21: Cause.REJECTED,
