@@ -11,7 +11,7 @@ WIDTH, HEIGHT = 1728, 2292
 def draw_page(text: str, *, lines: int = 3, dense: int = 0) -> Image.Image:
     """A sparse page with a text of its own, so that no two tests' pages are the same.
 
-    `dense` rows of noise make the page longer on the line: some 200 bytes a row.
+    `dense` rows of noise make the page longer on the line: some 460 bytes a row.
     """
     page = Image.new("1", (WIDTH, HEIGHT), 1)
     draw = ImageDraw.Draw(page)

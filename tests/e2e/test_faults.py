@@ -12,7 +12,18 @@ import pytest
 from dialplan import network_phone
 from dialplan.network_phone import Ami
 from netfax import telephony as tel
-from tests.e2e.helpers import ALICE, BOB, NUMBERS, assert_arrived, call_ended, call_in, is_receiving, pages_here
+from tests.e2e.helpers import (
+    ALICE,
+    BOB,
+    NUMBERS,
+    assert_arrived,
+    call_ended,
+    call_in,
+    is_receiving,
+    pages_here,
+    started_calls,
+    supervisor_pid,
+)
 from tests.pages import assert_same_pages, make_tiff, read_pages
 from tests.raw_caller import RawCaller
 from tests.system import System, eventually, running_system
@@ -29,7 +40,7 @@ def test_a_fax_that_comes_while_the_agi_service_is_gone_is_in_the_inbox_when_it_
     own_system: System, tmp_path: Path
 ) -> None:
     system = own_system
-    supervisor = _supervisor_pid(system)
+    supervisor = supervisor_pid(system)
     sent = make_tiff(tmp_path / "a.tif", "no AGI")
     # The supervisor must not start it anew before the call is over.
     os.kill(supervisor, signal.SIGSTOP)
@@ -81,14 +92,14 @@ def test_a_bridge_killed_during_a_call_makes_one_call_with_the_right_result(
     number, state = {"dialing": ("7722018", "failed"), "sending": ("7721001", "sent")}[moment]
     (uuid,) = system.send(ALICE, number, make_tiff(tmp_path / "a.tif", "bridge dies", dense=150))
     if moment == "dialing":
-        eventually(lambda: _started_calls(system), 30, "Asterisk has not dialled")
+        eventually(lambda: started_calls(system), 30, "Asterisk has not dialled")
     else:
         system.reaches(ALICE, uuid, moment)
     system.kill("bridge", signal.SIGKILL)
     row = system.ended(ALICE, uuid)
     assert (row["state"], row["attempts"], row["tries"]) == (state, 1, 1)
     assert row["cause"] == {"dialing": "no_answer", "sending": "ok"}[moment]
-    assert len(_started_calls(system)) == 1
+    assert len(started_calls(system)) == 1
     if moment == "sending":
         assert_arrived(system, ALICE, row, number, tmp_path)
         assert len(network_phone.received(system.settings, number, NUMBERS[ALICE])) == 1
@@ -130,7 +141,7 @@ def test_a_call_that_comes_while_its_asterisk_dies_keeps_the_pages_that_were_con
 @pytest.mark.xdist_group("faults-2")
 def test_redis_gone_costs_a_delay_and_no_fax(own_system: System, tmp_path: Path) -> None:
     system = own_system
-    supervisor = _supervisor_pid(system)
+    supervisor = supervisor_pid(system)
     os.kill(supervisor, signal.SIGSTOP)
     try:
         system.kill("redis", signal.SIGKILL)
@@ -145,7 +156,7 @@ def test_a_duplicate_attempt_id_and_a_forged_caller_decide_nothing(own_system: S
     system = own_system
     (uuid,) = system.send(ALICE, "7721001", make_tiff(tmp_path / "a.tif", "duplicate", dense=150))
     system.reaches(ALICE, uuid, "sending")
-    (attempt_id,) = _started_calls(system)
+    (attempt_id,) = started_calls(system)
     settings = system.settings
     with Ami(settings.port("gateway_ami"), tel.AMI_USER_BRIDGE, settings.secret("ami_bridge")) as ami:
         # Accepted, and refused as a duplicate a moment later.
@@ -185,19 +196,6 @@ def test_the_same_faxes_go_both_ways_on_postgresql(tmp_path: Path, postgres_url:
         assert row["state"] == "sent"
         assert_arrived(system, ALICE, row, "7721001", tmp_path)
         assert not (system.home / "netfax.db").exists()
-
-
-def _supervisor_pid(system: System) -> int:
-    return int(json.loads((system.home / "run/supervisor.json").read_text())["pid"])
-
-
-def _started_calls(system: System) -> list[str]:
-    """The ids of the outbound calls that the gateway's Asterisk has begun, by its own record."""
-    prefix = system.settings.secret("attempt_prefix")
-    record = system.home / "gateway" / tel.CEL_CSV
-    lines = record.read_text().splitlines() if record.exists() else []
-    rows = [dict(zip(tel.CEL_FIELDS, line.strip('"').split('","'), strict=False)) for line in lines]
-    return [row["uniqueid"] for row in rows if row["eventtype"] == "CHAN_START" and row["uniqueid"].startswith(prefix)]
 
 
 def _decisions(system: System, called: str) -> list[dict[str, str]]:
