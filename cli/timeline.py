@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from cli.output import console, harmless, language, local_time, mode_words, table
 from netfax.alarms import title
+from netfax.faxes.history import Act, read_act
+from netfax.faxes.models import Priority
 from netfax.faxes.results import CAUSES, Cause
 from netfax.faxes.states import STATE_INFO, DeliveryState, ReceptionState
 from netfax.faxes.traced import (
@@ -18,6 +20,8 @@ from netfax.faxes.traced import (
     ReceptionTrace,
     StoredFile,
 )
+
+PRIORITIES_ZH = {Priority.HIGH: "高", Priority.MEDIUM: "中", Priority.LOW: "低"}
 
 
 class Moment(NamedTuple):
@@ -185,7 +189,17 @@ def _cause(word: str) -> str:
 
 
 def _reason(reason: str) -> str:
-    """A cause in words; what is none (a trunk's or a user's name) as it is."""
+    """A cause or an act in words; what is none (a trunk's or a user's name) as it is."""
+    match read_act(reason):
+        case Act.CANCEL_ASKED, _:
+            return _say("taken back while on the line", "通话中要求取消")
+        case Act.SEND_NOW, _:
+            return _say("to be sent now", "立即发送")
+        case Act.PLAN, at:
+            time = local_time(datetime.fromisoformat(at))
+            return _say(f"planned for {time}", f"定时 {time}")
+        case Act.PRIORITY, priority:
+            return _say(f"priority {priority}", f"优先级：{PRIORITIES_ZH[Priority(priority)]}")
     return _cause(reason) if reason in list(Cause) else reason
 
 

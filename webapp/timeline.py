@@ -6,6 +6,7 @@ from datetime import datetime
 
 from netfax.db import UnitOfWork
 from netfax.faxes import inside
+from netfax.faxes.history import Act, read_act
 from netfax.faxes.listing import history
 from netfax.faxes.models import Attempt, Delivery, Reception, StateChange
 from netfax.faxes.results import Cause
@@ -13,7 +14,8 @@ from netfax.faxes.retry import USUAL
 from netfax.faxes.states import DeliveryState
 from netfax.org.service import UnknownUser, find_user
 from netfax.telephony import MODE_AUDIO
-from webapp.shown import StateShown, cause_text, state_shown
+from webapp.shown import StateShown, cause_text, priorities, state_shown
+from webapp.times import minute
 from webapp.words import _
 
 # As the fax trade writes them.
@@ -68,7 +70,9 @@ def outward(uow: UnitOfWork, delivery: Delivery) -> list[Moment]:
     ]
     moments: list[Moment] = []
     for change in changes:
-        if change.after is DeliveryState.DIALING and calls:
+        if change.before is change.after:
+            moments.append(_state(change, people, after_a_call=False))
+        elif change.after is DeliveryState.DIALING and calls:
             moments.append(calls.pop(0))
         elif change.after is not DeliveryState.SENDING:
             after_a_call = bool(moments) and moments[-1].call is not None
@@ -107,6 +111,15 @@ def _why(change: StateChange) -> str:
     """What brought a state about, where no call has told it already."""
     if change.actor == inside.ACTOR and change.after is DeliveryState.SENT:
         return _("Handed over inside to %(who)s, without a call.", who=change.reason)
+    match read_act(change.reason):
+        case Act.CANCEL_ASKED, _value:
+            return _("Taken back; the call is being hung up.")
+        case Act.SEND_NOW, _value:
+            return _("To be sent now.")
+        case Act.PLAN, at:
+            return _("Planned for %(time)s.", time=minute(datetime.fromisoformat(at)))
+        case Act.PRIORITY, priority:
+            return _("Priority “%(word)s”.", word=priorities()[priority])
     return cause_text(Cause(change.reason)) if change.reason in list(Cause) else ""
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes import errors
-from netfax.faxes.history import change_state, wait_until
+from netfax.faxes.history import Act, change_state, record, wait_until
 from netfax.faxes.listing import get_item
 from netfax.faxes.models import Delivery, MailboxItem, Priority
 from netfax.faxes.states import ON_THE_LINE, OPEN_STATES, STATE_INFO, DeliveryState
@@ -37,7 +37,7 @@ def send_now(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> None:
     """Call as soon as a port is free, whatever the fax waited for."""
     delivery = _waiting_delivery(uow, viewer, item_uuid)
     delivery.planned_at = None
-    _go_on(uow, viewer, delivery)
+    _go_on(uow, viewer, delivery, Act.SEND_NOW.said())
 
 
 def plan(uow: UnitOfWork, viewer: Viewer, item_uuid: str, at: datetime) -> None:
@@ -46,14 +46,20 @@ def plan(uow: UnitOfWork, viewer: Viewer, item_uuid: str, at: datetime) -> None:
         raise problem
     delivery = _waiting_delivery(uow, viewer, item_uuid)
     delivery.planned_at = at
-    if delivery.state is not DeliveryState.HELD:
-        _go_on(uow, viewer, delivery)
+    said = Act.PLAN.said(at.isoformat(timespec="seconds"))
+    if delivery.state is DeliveryState.HELD:
+        record(uow, delivery, delivery.state, actor=viewer.login, reason=said)
+    else:
+        _go_on(uow, viewer, delivery, said)
 
 
 def set_priority(uow: UnitOfWork, viewer: Viewer, item_uuid: str, priority: Priority) -> None:
-    """Give a waiting fax another priority."""
+    """Give a waiting fax another priority; nothing when it has that one."""
     delivery = _waiting_delivery(uow, viewer, item_uuid)
+    if delivery.priority is priority:
+        return
     delivery.priority = priority
+    record(uow, delivery, delivery.state, actor=viewer.login, reason=Act.PRIORITY.said(priority))
     # The dispatcher's waiting room has it by the old one.
     delivery.admitted = False
     uow.enqueue(Job.WAKE_DISPATCHER)
@@ -108,14 +114,15 @@ def _on_its_way_again(uow: UnitOfWork, delivery_id: int) -> int | None:
     return uow.session.scalar(query.limit(1))
 
 
-def _go_on(uow: UnitOfWork, viewer: Viewer, delivery: Delivery) -> None:
+def _go_on(uow: UnitOfWork, viewer: Viewer, delivery: Delivery, said: str = "") -> None:
     at = now()
     if delivery.planned_at is not None and delivery.planned_at > at:
         delivery.expires_at = _expiry(uow, delivery.planned_at)
-        wait_until(uow, delivery, delivery.planned_at, actor=viewer.login, state=DeliveryState.SCHEDULED)
+        planned = DeliveryState.SCHEDULED
+        wait_until(uow, delivery, delivery.planned_at, actor=viewer.login, reason=said, state=planned)
     else:
         delivery.expires_at = _expiry(uow, at)
-        wait_until(uow, delivery, at, actor=viewer.login)
+        wait_until(uow, delivery, at, actor=viewer.login, reason=said)
     uow.enqueue(Job.WAKE_DISPATCHER)
 
 

@@ -4,7 +4,7 @@ from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes.errors import AlreadyEnded
 from netfax.faxes.finish import finish_attempt
-from netfax.faxes.history import change_state, record
+from netfax.faxes.history import Act, change_state, record
 from netfax.faxes.listing import get_item, open_attempt
 from netfax.faxes.models import Delivery
 from netfax.faxes.results import CallOutcome, Cause
@@ -33,7 +33,7 @@ def cancel(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> DeliveryState:
         return delivery.state
     delivery.cancel_asked_at = now()
     # Who asked: the end itself is told by the call.
-    record(uow, delivery, delivery.state, actor=viewer.login, reason="cancel asked")
+    record(uow, delivery, delivery.state, actor=viewer.login, reason=Act.CANCEL_ASKED)
     attempt = open_attempt(delivery)
     if attempt is not None:
         uow.session.flush()

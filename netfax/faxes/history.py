@@ -1,10 +1,34 @@
 """The one way a delivery changes its state: checked against the table, with a row of history."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from netfax.db import UnitOfWork, now
 from netfax.faxes.models import Delivery, StateChange
 from netfax.faxes.states import STATE_INFO, DeliveryState, may_follow
+
+
+class Act(StrEnum):
+    """What a user did to a fax, where its state alone does not tell it; the reason of a row of history."""
+
+    CANCEL_ASKED = "cancel asked"
+    SEND_NOW = "send now"
+    # With the time in ISO 8601.
+    PLAN = "plan"
+    # With the `Priority`.
+    PRIORITY = "priority"
+
+    def said(self, value: str = "") -> str:
+        """The reason that tells of this act; `read_act` reads it."""
+        return f"{self} {value}".rstrip()
+
+
+def read_act(reason: str) -> tuple[Act, str] | None:
+    """The act that a reason tells of, and its value; None for any other reason."""
+    for act in Act:
+        if reason == act or reason.startswith(f"{act} "):
+            return act, reason.removeprefix(act).lstrip()
+    return None
 
 
 class ImpossibleStep(RuntimeError):
@@ -33,12 +57,17 @@ def wait_until(
     reason: str = "",
     state: DeliveryState = DeliveryState.QUEUED,
 ) -> None:
-    """Let the delivery wait for its next call (QUEUED), or for its planned time (SCHEDULED), until then."""
+    """Let the delivery wait for its next call (QUEUED), or for its planned time (SCHEDULED), until then.
+
+    Where it is in that state already, there is a row of history only for a reason.
+    """
     delivery.next_try_at = at
     delivery.waits_since = now()
     if delivery.state is state:
         # The dispatcher's waiting room has it by its old time or priority.
         delivery.admitted = False
+        if reason:
+            record(uow, delivery, state, actor=actor, reason=reason)
     else:
         change_state(uow, delivery, state, actor=actor, reason=reason)
 

@@ -1,16 +1,19 @@
 """The timeline of a fax: its states and its calls in one order, who did what, and inside deliveries (R3.7)."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from netfax.db import Base, engine, now, unit_of_work
+from netfax.db import Base, UnitOfWork, engine, now, unit_of_work
 from netfax.faxes import acts
+from netfax.faxes.cancel import cancel
 from netfax.faxes.finish import finish_attempt, record_answer
 from netfax.faxes.inside import deliver_inside
-from netfax.faxes.models import Attempt, Delivery, Document, StateChange
+from netfax.faxes.models import Attempt, Delivery, Document, Priority, StateChange
 from netfax.faxes.results import CallOutcome
 from netfax.org.models import Role, User
 from netfax.org.viewer import Viewer
@@ -18,6 +21,7 @@ from netfax.storage.disk import store_file
 from netfax.storage.models import Blob
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
 from tests.unit.webapp_portal import Portal, item_of, let_in, make_built, open_portal
+from webapp.times import DEFAULT_ZONE
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 
@@ -94,6 +98,35 @@ def test_states_and_calls_are_one_list_in_order(portal: Portal, world: World) ->
         "Sent",
     ]
     assert found[6].endswith("1 min 15 s")
+
+
+def test_acts_that_leave_the_state_as_it_is_are_told_too(portal: Portal, world: World) -> None:
+    uuid = make_delivery(world.bob)
+    at = now() + timedelta(hours=3)
+    steps: list[Callable[[UnitOfWork, Viewer, str], object]] = [
+        lambda uow, viewer, item: acts.set_priority(uow, viewer, item, Priority.HIGH),
+        lambda uow, viewer, item: acts.set_priority(uow, viewer, item, Priority.HIGH),
+        lambda uow, viewer, item: acts.plan(uow, viewer, item, now() + timedelta(hours=1)),
+        lambda uow, viewer, item: acts.plan(uow, viewer, item, at),
+        acts.send_now,
+        acts.send_now,
+    ]
+    for step in steps:
+        with unit_of_work() as uow:
+            step(uow, world.bob, item_of(uuid))
+    assert dispatch_now() == 1
+    with unit_of_work() as uow:
+        cancel(uow, world.bob, item_of(uuid))
+    planned = f"{at.astimezone(ZoneInfo(DEFAULT_ZONE)):%Y-%m-%d %H:%M}"
+    told = [entry.replace(planned, "TIME") for entry in moments(details(portal, item_of(uuid)))]
+    assert told[2].startswith("Waiting by bob@demo Priority “High”.")
+    assert told[3].startswith("Scheduled by bob@demo Planned for ")
+    assert told[4:7] == [
+        "Scheduled by bob@demo Planned for TIME.",
+        "Waiting by bob@demo To be sent now.",
+        "Waiting by bob@demo To be sent now.",
+    ]
+    assert "Dialling by bob@demo Taken back; the call is being hung up." in told
 
 
 def test_the_order_is_kept_when_the_clock_was_set_back(portal: Portal, world: World) -> None:
