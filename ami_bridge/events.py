@@ -10,6 +10,7 @@ import structlog
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.client import AmiEvent
 from netfax.faxes.cel import read_calls
+from netfax.faxes.dial import claim_of
 from netfax.faxes.finish import finish_attempt, record_answer
 from netfax.faxes.results import CallOutcome
 from netfax.telephony import ATTEMPT_ID_LENGTH, CEL_CSV
@@ -36,6 +37,7 @@ async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
         case "Newchannel":
             bridge.calls[call_id] = LiveCall(event["Channel"])
             bridge.seen.add(call_id)
+            await hang_up_unclaimed(bridge, call_id)
         case "Newstate" if event.one("ChannelState") == STATE_UP:
             await note_answer(bridge, call_id, event["Channel"])
         case "Hangup":
@@ -66,6 +68,16 @@ async def _end_without_channel(bridge: Bridge, call_id: str) -> None:
 def is_ours(bridge: Bridge, call_id: str) -> bool:
     """Whether a channel's unique id is an attempt id of this installation."""
     return len(call_id) == ATTEMPT_ID_LENGTH and call_id.startswith(bridge.settings.secret("attempt_prefix"))
+
+
+async def hang_up_unclaimed(bridge: Bridge, call_id: str) -> None:
+    """End a call that must not be: its attempt is over, or was given back.
+
+    A bridge that was stopped between its last look and the Originate has placed it, long after another had the gateway.
+    """
+    if await bridge.work(lambda uow: claim_of(uow, call_id)) is None:
+        log.warning("call.unclaimed", attempt=call_id)
+        await bridge.hang_up(call_id)
 
 
 async def note_answer(bridge: Bridge, call_id: str, channel: str) -> None:

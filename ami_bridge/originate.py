@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -40,8 +41,9 @@ async def place_call(bridge: Bridge, attempt_id: str) -> None:
         if plan is None or not await _spool(bridge, plan):
             return
         began = time.monotonic()
-        if await bridge.work(lambda uow: _claim_unless_cancelled(uow, bridge, attempt_id)):
-            await _originate(bridge, plan, began)
+        claim = await bridge.work(lambda uow: _claim_unless_cancelled(uow, bridge, attempt_id))
+        if claim is not None:
+            await _originate(bridge, plan, claim, began)
     finally:
         bridge.placing.discard(attempt_id)
 
@@ -68,13 +70,13 @@ async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
     return True
 
 
-def _claim_unless_cancelled(uow: UnitOfWork, bridge: Bridge, attempt_id: str) -> bool:
+def _claim_unless_cancelled(uow: UnitOfWork, bridge: Bridge, attempt_id: str) -> datetime | None:
     """Claim the call; one that its sender took back while it waited here ends instead."""
     if not bridge.holds_lease(uow):
-        return False
+        return None
     if cancel_asked(uow, attempt_id):
         finish_attempt(uow, attempt_id, CallOutcome(answered=False), actor=ACTOR)
-        return False
+        return None
     return claim_attempt(uow, attempt_id, bridge.boot)
 
 
@@ -99,14 +101,16 @@ def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
     draft.replace(target)
 
 
-async def _originate(bridge: Bridge, plan: CallPlan, claimed_at: float) -> None:
+async def _originate(bridge: Bridge, plan: CallPlan, claim: datetime, began: float) -> None:
     """Originate a claimed call. Only what was certainly not placed is given back; what may have been is reconciled.
 
-    A claim (monotonic seconds) that has grown old here, as when this process was stopped, may have been given back
-    and placed by another: it is left to `reconcile`, which gives nothing back that is younger than `SETTLE`.
+    A claim (begun then, monotonic seconds) that has grown old here, as when this process was stopped, may have been
+    given back and placed by another: it is left to `reconcile`, which gives nothing back that is younger than
+    `SETTLE`. Between this look and the writing of the action nothing waits; should the process be stopped just
+    there, the bridge that has the gateway hangs up the channel that nobody has claimed (`events`).
     """
     attempt_id = plan.attempt_id
-    if time.monotonic() - claimed_at > CLAIM_SECONDS:
+    if time.monotonic() - began > CLAIM_SECONDS:
         log.warning("originate.too_late", attempt=attempt_id)
         return
     try:
@@ -121,7 +125,7 @@ async def _originate(bridge: Bridge, plan: CallPlan, claimed_at: float) -> None:
             caller_id=plan.caller_id,
         )
     except NotConnected:
-        await bridge.work(lambda uow: give_back_attempt(uow, attempt_id))
+        await bridge.work(lambda uow: give_back_attempt(uow, attempt_id, claim))
     except (ActionRefused, IllegalField) as refusal:
         log.error("originate.refused", attempt=attempt_id, error=str(refusal))
         outcome = CallOutcome(answered=False, error=str(refusal))

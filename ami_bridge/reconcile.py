@@ -10,10 +10,10 @@ from sqlalchemy import or_, select
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.client import AmiError, AmiEvent
-from ami_bridge.events import STATE_UP, is_ours, note_answer
+from ami_bridge.events import STATE_UP, hang_up_unclaimed, is_ours, note_answer
 from netfax.db import UnitOfWork, now
 from netfax.faxes.cel import CallRecord, read_calls, rotate
-from netfax.faxes.dial import cancelled_attempts, give_back_attempt
+from netfax.faxes.dial import cancelled_attempts, claim_of, give_back_attempt
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.journal import in_path, out_path
 from netfax.faxes.models import Attempt
@@ -37,6 +37,7 @@ class OpenAttempt:
 
     id: str
     boot: str
+    claim: datetime
     answered_at: datetime | None
 
 
@@ -73,6 +74,8 @@ async def reconcile(bridge: Bridge) -> None:
     await _reconcile_inbound(bridge, {channel.one("Uniqueid") or "" for channel in channels})
     live = _live_calls(bridge, channels)
     for call_id, call in live.items():
+        if call_id not in bridge.seen:
+            await hang_up_unclaimed(bridge, call_id)
         if call.answered:
             await note_answer(bridge, call_id, call.channel)
     # A cancel's own job may have been lost with Redis, or have come before the channel.
@@ -126,13 +129,17 @@ def _live_calls(bridge: Bridge, channels: list[AmiEvent]) -> dict[str, LiveCall]
 
 
 def _open_attempts(uow: UnitOfWork, gateway: str) -> list[OpenAttempt]:
-    query = select(Attempt.id, Attempt.boot, Attempt.answered_at).where(
+    query = select(Attempt.id, Attempt.boot, Attempt.originated_at, Attempt.answered_at).where(
         Attempt.gateway == gateway,
         Attempt.ended_at.is_(None),
         # One from the future was originated before the clock was set back.
         or_(Attempt.originated_at < now() - SETTLE, Attempt.originated_at > now() + SETTLE),
     )
-    return [OpenAttempt(*row) for row in uow.session.execute(query)]
+    return [
+        OpenAttempt(attempt_id, boot, claim, answered_at)
+        for attempt_id, boot, claim, answered_at in uow.session.execute(query)
+        if claim is not None
+    ]
 
 
 async def _settle(bridge: Bridge, attempt: OpenAttempt, record: CallRecord, *, gone_for: float) -> None:
@@ -146,10 +153,23 @@ async def _settle(bridge: Bridge, attempt: OpenAttempt, record: CallRecord, *, g
     outcome = outcome_of(record, same_boot=same_boot, gone_for=gone_for)
     if not record.started and same_boot:
         log.warning("reconcile.never_dialled", attempt=attempt.id)
-        await bridge.work(lambda uow: give_back_attempt(uow, attempt.id))
+        await bridge.work(lambda uow: _conclude(uow, bridge, attempt, None))
     elif outcome is not None:
         log.warning("reconcile.ended", attempt=attempt.id, answered=outcome.answered, died=outcome.died)
-        await bridge.work(lambda uow: finish_attempt(uow, attempt.id, outcome, actor=ACTOR))
+        await bridge.work(lambda uow: _conclude(uow, bridge, attempt, outcome))
+
+
+def _conclude(uow: UnitOfWork, bridge: Bridge, attempt: OpenAttempt, outcome: CallOutcome | None) -> None:
+    """End the attempt, or give it back without an outcome; nothing when another bridge has gone on with it meanwhile.
+
+    This process may have been stopped since it looked.
+    """
+    if not bridge.holds_lease(uow) or claim_of(uow, attempt.id) != attempt.claim:
+        return
+    if outcome is None:
+        give_back_attempt(uow, attempt.id, attempt.claim)
+    else:
+        finish_attempt(uow, attempt.id, outcome, actor=ACTOR)
 
 
 def outcome_of(record: CallRecord, *, same_boot: bool, gone_for: float) -> CallOutcome | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -85,26 +86,37 @@ def cancelled_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
     return list(uow.session.scalars(query))
 
 
-def claim_attempt(uow: UnitOfWork, attempt_id: str, boot: str) -> bool:
-    """Claim the right to place the call; True for one caller alone. The commit comes before the Originate."""
-    claimed = uow.session.execute(
+def claim_attempt(uow: UnitOfWork, attempt_id: str, boot: str) -> datetime | None:
+    """Claim the right to place the call; the claim for one caller alone. The commit comes before the Originate."""
+    claim: datetime | None = uow.session.scalar(
         update(Attempt)
         .where(Attempt.id == attempt_id, Attempt.originated_at.is_(None), Attempt.ended_at.is_(None))
         .values(originated_at=now(), boot=boot)
-        .returning(Attempt.id)
+        .returning(Attempt.originated_at)
         .execution_options(synchronize_session=False)
     )
-    return claimed.first() is not None
+    return claim
 
 
-def give_back_attempt(uow: UnitOfWork, attempt_id: str) -> None:
-    """The call was certainly not placed: whoever comes next may place it."""
+def give_back_attempt(uow: UnitOfWork, attempt_id: str, claim: datetime) -> None:
+    """The call of this claim was certainly not placed: whoever comes next may place it. A later claim stays."""
     uow.session.execute(
         update(Attempt)
-        .where(Attempt.id == attempt_id, Attempt.answered_at.is_(None), Attempt.ended_at.is_(None))
+        .where(
+            Attempt.id == attempt_id,
+            Attempt.originated_at == claim,
+            Attempt.answered_at.is_(None),
+            Attempt.ended_at.is_(None),
+        )
         .values(originated_at=None, boot="")
         .execution_options(synchronize_session=False)
     )
+
+
+def claim_of(uow: UnitOfWork, attempt_id: str) -> datetime | None:
+    """The claim under which a call with this id may be on the line; None when there is none, or the call is over."""
+    query = select(Attempt.originated_at).where(Attempt.id == attempt_id, Attempt.ended_at.is_(None))
+    return uow.session.scalar(query)
 
 
 def _channel(trunk: Trunk, number: str) -> str:

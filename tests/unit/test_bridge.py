@@ -2,8 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,13 +21,14 @@ from netfax.db import now, unit_of_work
 from netfax.documents.convert import to_fax_tiff
 from netfax.documents.tiff import count_pages, page_sizes
 from netfax.documents.tiffwrite import FaxTiffWriter
-from netfax.faxes.dial import claim_attempt, waiting_attempts
-from netfax.faxes.finish import record_answer
+from netfax.faxes.cel import CallRecord
+from netfax.faxes.dial import claim_attempt, give_back_attempt, waiting_attempts
+from netfax.faxes.finish import finish_attempt, record_answer
 from netfax.faxes.listing import mailbox
 from netfax.faxes.models import Attempt, Delivery, Direction, Reception
 from netfax.faxes.receive import InboundCall, decide
 from netfax.faxes.recording import spool_file
-from netfax.faxes.results import Cause
+from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.lines.models import Port
 from netfax.settings import settings
@@ -508,6 +509,34 @@ def test_a_live_answered_call_is_noted_though_its_event_was_missed(
     assert set(bridge.calls) == {attempt_id}
 
 
+@pytest.mark.parametrize("over", [True, False])
+@pytest.mark.parametrize("missed", [True, False])
+def test_a_call_that_nobody_has_claimed_any_more_is_hung_up(
+    world: World, bridge: Bridge, client: FakeClient, over: bool, missed: bool
+) -> None:
+    """A bridge that stood still between its last look and its Originate has placed it."""
+    _, attempt_id = placed_call(world)
+    with unit_of_work() as uow:
+        if over:
+            finish_attempt(uow, attempt_id, CallOutcome(answered=False, hangup_cause=17), actor="test")
+        else:
+            give_back_attempt(uow, attempt_id, attempt_of(attempt_id).originated_at or now())
+    client.channels = [channel(attempt_id, "0")]
+    if missed:
+        settle(bridge)
+    else:
+        tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
+    assert client.hung_up == [CHANNEL]
+
+
+def test_a_call_of_ours_is_not_hung_up_when_it_begins(world: World, bridge: Bridge, client: FakeClient) -> None:
+    _, attempt_id = placed_call(world)
+    tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
+    client.channels = [channel(attempt_id, "0")]
+    settle(bridge)
+    assert client.hung_up == []
+
+
 def test_a_live_ringing_call_is_left_alone(world: World, bridge: Bridge, client: FakeClient) -> None:
     uuid, attempt_id = placed_call(world)
     client.channels = [channel(attempt_id, "5")]
@@ -571,6 +600,25 @@ def test_a_call_whose_channel_was_seen_is_not_given_back_though_nothing_of_it_is
     long_gone(bridge)
     settle(bridge)
     assert delivery_of(uuid).state is DeliveryState.UNKNOWN
+
+
+def test_a_bridge_that_stood_still_while_it_settled_takes_nothing_from_the_next(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has seen that the call was never dialled; by now another has given it back and placed it."""
+    _, attempt_id = placed_call(world)
+    claims: list[datetime] = []
+
+    def read_calls(path: Path, call_ids: Sequence[str]) -> dict[str, CallRecord]:
+        records = {each: CallRecord() for each in call_ids}
+        with unit_of_work() as uow:
+            give_back_attempt(uow, attempt_id, attempt_of(attempt_id).originated_at or now())
+            claims.append(claim_attempt(uow, attempt_id, BOOT) or now())
+        return records
+
+    monkeypatch.setattr(reconcile, "read_calls", read_calls)
+    settle(bridge)
+    assert [attempt_of(attempt_id).originated_at] == claims
 
 
 def test_nothing_is_settled_while_another_bridge_has_the_gateway(world: World, bridge: Bridge) -> None:

@@ -1,6 +1,7 @@
 """The dispatcher's round: who may, what it begins and ends, where and how it calls; on SQLite and PostgreSQL."""
 
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import time_machine
 from sqlalchemy import Engine, insert, select, update
 
 from netfax import alarms
-from netfax.db import now, reading, unit_of_work
+from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.faxes import dispatch as dispatch_module
 from netfax.faxes.dial import plan_call
 from netfax.faxes.dispatch import LEASE, MOST_CALLS, MOST_ROWS, Dispatcher, Round, is_within
@@ -18,6 +19,7 @@ from netfax.faxes.models import Attempt, Delivery, Destination, Priority
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.retry import MEMORY, USUAL, CallParameters
 from netfax.faxes.states import DeliveryState
+from netfax.faxes.waiting import OnTheLine
 from netfax.lease import LEASE_SECONDS, Lease
 from netfax.lines.models import Port, Trunk
 from netfax.lines.service import add_trunk, claim_port, free_ports, release_port, remove_trunk
@@ -103,6 +105,42 @@ def test_another_takes_over_after_the_lease_ends_with_a_higher_fence_and_all_tha
     assert round_of(second).calls == 2
     assert fence() > before
     assert round_of(first) == Round()
+
+
+def test_two_dispatchers_at_one_moment_call_a_number_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a fax to it in mind; the old one begins when the new one has seen nobody on the line to it."""
+    old, new = Dispatcher("old"), Dispatcher("new")
+    set_value("calling_hours", "00:00-00:01")
+    make_delivery(world.alice)
+    round_of(old)
+    with unit_of_work() as uow:
+        old.let_go(uow)
+    make_delivery(world.alice)
+    round_of(new)
+    set_value("calling_hours", "00:00-24:00")
+    looked, old_done = threading.Event(), threading.Event()
+    look = dispatch_module._on_the_line
+
+    def look_and_pause(uow: UnitOfWork) -> OnTheLine:
+        line = look(uow)
+        if not looked.is_set():
+            looked.set()
+            # In vain where the old one waits for the lease.
+            old_done.wait(1)
+        return line
+
+    def round_of_old() -> None:
+        looked.wait(10)
+        round_of(old)
+        old_done.set()
+
+    monkeypatch.setattr(dispatch_module, "_on_the_line", look_and_pause)
+    thread = threading.Thread(target=round_of_old)
+    thread.start()
+    assert round_of(new).calls == 1
+    thread.join()
+    with reading() as uow:
+        assert uow.session.query(Attempt).count() == 1
 
 
 def test_who_comes_back_after_another_had_the_lease_begins_anew(clock: time_machine.Traveller, world: World) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -12,7 +12,7 @@ from netfax.db import reading, unit_of_work
 from netfax.errors import NotFound
 from netfax.faxes import listing
 from netfax.faxes.cancel import cancel
-from netfax.faxes.dial import claim_attempt, give_back_attempt, plan_call, waiting_attempts
+from netfax.faxes.dial import claim_attempt, claim_of, give_back_attempt, plan_call, waiting_attempts
 from netfax.faxes.errors import AlreadyEnded
 from netfax.faxes.finish import finish_attempt, record_answer
 from netfax.faxes.history import ImpossibleStep, change_state
@@ -117,13 +117,17 @@ def test_an_attempt_is_claimed_by_one_of_many_who_try_at_once(world: World) -> N
 
     def try_it() -> None:
         with unit_of_work() as uow:
-            won.append(claim_attempt(uow, attempt_id, "boot"))
+            won.append(claim_attempt(uow, attempt_id, "boot") is not None)
 
     _all_at_once([try_it] * 8)
     assert won.count(True) == 1
     with unit_of_work() as uow:
         assert plan_call(uow, attempt_id) is None
-        give_back_attempt(uow, attempt_id)
+        claim = claim_of(uow, attempt_id)
+        assert claim is not None
+        give_back_attempt(uow, attempt_id, claim - timedelta(seconds=1))
+        assert plan_call(uow, attempt_id) is None
+        give_back_attempt(uow, attempt_id, claim)
     with unit_of_work() as uow:
         assert plan_call(uow, attempt_id) is not None
 

@@ -249,11 +249,11 @@ class Life(RuleBasedStateMachine):
         with unit_of_work() as uow:
             match step:
                 case "placed":
-                    assert claim_attempt(uow, attempt.id, "boot") == (attempt.originated_at is None)
+                    assert (claim_attempt(uow, attempt.id, "boot") is None) == (attempt.originated_at is not None)
                 case "answered":
                     record_answer(uow, attempt.id, actor="bridge")
-                case _:
-                    give_back_attempt(uow, attempt.id)
+                case _ if attempt.originated_at is not None:
+                    give_back_attempt(uow, attempt.id, attempt.originated_at)
 
     @rule(which=WHICH, outcome=st.one_of(CUT_OFF, UNANSWERED), claimed=st.sampled_from([True, True, True, False]))
     def call_fails(self, which: int, outcome: CallOutcome, claimed: bool) -> None:
@@ -290,7 +290,7 @@ class Life(RuleBasedStateMachine):
         with unit_of_work() as uow:
             assert not finish_attempt(uow, attempt.id, outcome, actor="reconcile")
             record_answer(uow, attempt.id, actor="reconcile")
-            give_back_attempt(uow, attempt.id)
+            give_back_attempt(uow, attempt.id, attempt.originated_at or attempt.created_at)
             assert not claim_attempt(uow, attempt.id, "boot")
 
     @rule(trunk=st.sampled_from(["one", "two"]))
