@@ -78,11 +78,20 @@ def _receiving(system: System, caller: str) -> dict[str, Any] | None:
 
 def started_calls(system: System) -> list[str]:
     """The ids of the outbound calls that the gateway's Asterisk has begun, by its own record."""
+    return _recorded_calls(system, "CHAN_START")
+
+
+def ended_calls(system: System) -> list[str]:
+    """The ids of the outbound calls whose end the gateway's Asterisk has recorded."""
+    return _recorded_calls(system, "HANGUP")
+
+
+def _recorded_calls(system: System, event: str) -> list[str]:
     prefix = system.settings.secret("attempt_prefix")
     record = system.home / "gateway" / tel.CEL_CSV
     lines = record.read_text().splitlines() if record.exists() else []
     rows = [dict(zip(tel.CEL_FIELDS, line.strip('"').split('","'), strict=False)) for line in lines]
-    return [row["uniqueid"] for row in rows if row["eventtype"] == "CHAN_START" and row["uniqueid"].startswith(prefix)]
+    return [row["uniqueid"] for row in rows if row["eventtype"] == event and row["uniqueid"].startswith(prefix)]
 
 
 @contextmanager

@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import select
 
 from dialplan import network_phone
+from dialplan.network_phone import Ami
 from netfax import telephony as tel
 from netfax.faxes.models import Attempt, Delivery
 from netfax.lease import Lease
 from netfax.settings import CHECKOUT
-from tests.e2e.helpers import ALICE, NUMBERS, started_calls, stopped, supervisor_pid
+from tests.e2e.helpers import ALICE, NUMBERS, ended_calls, started_calls, stopped, supervisor_pid
 from tests.pages import assert_same_pages, make_tiff
 from tests.system import System, eventually, running_system
 
@@ -73,6 +74,36 @@ def test_a_bridge_that_stood_still_past_its_lease_places_nothing_that_another_ha
             for uuid in faxes:
                 assert system.ended(ALICE, uuid)["state"] == "sent"
         _one_call_each(system, dict(zip(faxes, numbers, strict=True)), tiff, before)
+
+
+def test_a_call_that_was_placed_long_after_it_was_over_is_hung_up_before_it_carries_a_page(
+    own_system: System, tmp_path: Path
+) -> None:
+    """What is left of a bridge that stood still just between its last look and its writing: its Originate."""
+    system, settings = own_system, own_system.settings
+    (uuid,) = system.send(ALICE, "7721016", make_tiff(tmp_path / "a.tif", "too late"))
+    assert system.ended(ALICE, uuid)["state"] == "sent"
+    (call,) = system.attempts(uuid)
+    with Ami(settings.port("gateway_ami"), tel.AMI_USER_BRIDGE, settings.secret("ami_bridge")) as ami:
+        ami.ask(
+            {
+                "Action": "Originate",
+                "ActionID": call.id,
+                "ChannelId": call.id,
+                "Channel": "PJSIP/7721016@pstn",
+                "Context": tel.CONTEXT_OUT,
+                "Exten": tel.START,
+                "Priority": "1",
+                "Async": "true",
+            },
+            [(tel.ATTEMPT_ID, call.id), (tel.SEND_MODE, tel.MODE_T38), (tel.CALL_LIMIT, "120")],
+        )
+    # A fax of one page takes some 25 s.
+    eventually(lambda: ended_calls(system).count(call.id) == 2, 15, "it is not hung up")
+    assert started_calls(system).count(call.id) == 2
+    assert len(network_phone.received(settings, "7721016", NUMBERS[ALICE])) == 1
+    row = system.ended(ALICE, uuid)
+    assert (row["state"], row["attempts"]) == ("sent", 1)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("retries")
 INTERVAL = timedelta(seconds=10)
 # Between the end of a call and the next on another trunk.
 SOON = timedelta(seconds=5)
-PARAMS = {"retry_interval": str(INTERVAL.seconds), "retry_count": "3", "ring_time": "45"}
+PARAMS = {"retry_interval": str(INTERVAL.seconds), "retry_count": "3", "ring_time": "20"}
 
 DROPS_ONCE, DROPS_TWICE, DROPS_T38 = "7721007", "7721008", "7721009"
 BUSY, VOICE = "7722017", "7722020"

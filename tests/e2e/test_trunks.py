@@ -42,7 +42,6 @@ def test_a_sip_trunk_carries_what_its_prefix_names(system: System, tmp_path: Pat
 
 
 def test_a_trunk_that_can_not_be_is_refused_with_a_sentence(system: System) -> None:
-    before = _registered(system)
     for arguments, word in (
         (("--kind", "sip", "--name", "x y", "--host", "h"), "name"),
         (("--kind", "sip", "--name", "general", "--host", "h"), "name"),
@@ -57,8 +56,9 @@ def test_a_trunk_that_can_not_be_is_refused_with_a_sentence(system: System) -> N
         assert done.returncode == 2, arguments
         assert word in done.stderr
         assert done.stderr.count("\n") == 1
-    assert set(_registered(system)) >= set(before)
-    assert "bad" not in _registered(system)
+    # Others add and remove trunks of their own meanwhile.
+    trunks = _registered(system)
+    assert "pstn" in trunks and {"x y", "general", "nohost", "bad"}.isdisjoint(trunks)
 
 
 def _registered(system: System) -> dict[str, str]:
