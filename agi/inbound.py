@@ -2,11 +2,13 @@
 
 import structlog
 
+from agi.channel import read_channel
 from agi.session import AgiSession
 from netfax import telephony
 from netfax.db import unit_of_work
+from netfax.faxes.journal import BrokenJournal
 from netfax.faxes.receive import InboundCall, decide
-from netfax.faxes.recording import checked_reception_id, record_inbound
+from netfax.faxes.recording import checked_reception_id, record_inbound, record_told
 from netfax.settings import settings
 
 log = structlog.get_logger()
@@ -31,6 +33,13 @@ def on_inbound_start(session: AgiSession) -> None:
 
 
 def on_inbound_done(session: AgiSession) -> None:
-    """AGI `inbound_done RECEPTION`: journal and pages lie on disk already, so that a failure here loses nothing."""
+    """AGI `inbound_done RECEPTION`: journal and pages lie on disk already, so that a failure here loses nothing.
+
+    Where the disk took no journal, the channel itself still knows how its call ended.
+    """
     (reception_id,) = session.arguments
-    record_inbound(reception_id)
+    try:
+        record_inbound(reception_id)
+    except (BrokenJournal, FileNotFoundError) as error:
+        log.warning("inbound.no_journal", reception=reception_id, error=str(error))
+        record_told(reception_id, read_channel(session, telephony.JOURNAL_FIELDS_IN))

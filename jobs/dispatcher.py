@@ -9,24 +9,22 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
-from netfax.db import reading, unit_of_work
-from netfax.faxes.convert import waiting_submissions
+from netfax.db import unit_of_work
+from netfax.faxes.convert import count_ready
 from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.submit import forget_client_keys
-from netfax.faxes.sweep import mend_waits, put_off
+from netfax.faxes.sweep import mend_waits, put_off, take_back_unplaced
 from netfax.lease import holder_name
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
-from netfax.queue import WAKE_DISPATCHER, Job, redis, send_unless_sent
+from netfax.queue import WAKE_DISPATCHER, Job, redis, send_missing
 
 log = structlog.get_logger()
 
 # The longest sleep between two rounds, in seconds.
 SLEEP_SECONDS = 1
 SWEEP_SECONDS = 10
-# A conversion that takes longer than this may be sent twice, which ends with one document all the same.
-CONVERT_PATIENCE_SECONDS = 120
 
 
 def main() -> None:
@@ -84,14 +82,13 @@ def _hand_over(delivery_id: int) -> bool:
 
 
 def sweep() -> None:
-    """Send again what waits in the database and may have been lost with Redis; mend what the clock has hurt."""
-    with reading() as uow:
-        waiting = waiting_submissions(uow)
+    """Mend what the clock or a lost process has hurt, and send again what may have been lost with Redis."""
     with unit_of_work() as uow:
         mend_waits(uow)
+        take_back_unplaced(uow)
         forget_client_keys(uow)
-    for submission_uuid in waiting:
-        send_unless_sent(Job.CONVERT, submission_uuid, seconds=CONVERT_PATIENCE_SECONDS)
+        ready = count_ready(uow)
+    send_missing(Job.CONVERT, ready)
 
 
 def sleep(stop: threading.Event) -> None:

@@ -1,8 +1,8 @@
 """Jobs of the queue `outbound`."""
 
-from netfax.faxes import convert as faxes_convert
+from netfax.faxes.convert import convert_next
 
 
-def convert(submission_uuid: str) -> None:
-    """Job CONVERT: draw a submission's pages."""
-    faxes_convert.convert(submission_uuid)
+def convert() -> None:
+    """Job CONVERT: draw the pages of the submission whose turn it is."""
+    convert_next()

@@ -7,28 +7,44 @@ killed worker works beside its replacement.
 
 import sys
 
+import structlog
 from redis import Redis
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
+from sqlalchemy.exc import SQLAlchemyError
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
+from netfax.db import unit_of_work
+from netfax.faxes.convert import let_go_drawings
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
-from netfax.queue import Job, forget_sent, queue
+from netfax.queue import queue
 from netfax.settings import settings
+from netfax.storage.disk import clear_work_folders
+
+log = structlog.get_logger()
 
 
 def main(name: str) -> None:
     """Serve until SIGTERM."""
     set_up_log(f"worker-{name}")
     stop = keep_beating(f"worker-{name}")
-    # What an earlier life of this worker was drawing when it was killed.
-    forget_sent(Job.CONVERT)
+    clear_work_folders()
+    _let_go_drawings()
     connection = Redis.from_url(settings().redis_url)
     worker = SimpleWorker([queue(name, connection)], connection=connection, serializer=JSONSerializer)
     worker.work(logging_level="WARNING")
     stop.set()
+
+
+def _let_go_drawings() -> None:
+    try:
+        with unit_of_work() as uow:
+            let_go_drawings(uow)
+    except SQLAlchemyError as error:
+        # They are let go by time.
+        log.warning("worker.drawings_kept", error=str(error))
 
 
 if __name__ == "__main__":

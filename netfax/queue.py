@@ -2,6 +2,7 @@
 
 from enum import Enum
 from functools import cache
+from itertools import takewhile
 from typing import NamedTuple
 
 import structlog
@@ -56,23 +57,14 @@ def queue(name: str, connection: Redis) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT_SECONDS)
 
 
-def send_unless_sent(job: Job, *ids: str, seconds: int) -> bool:
-    """Send a job that the sweep found waiting, at most once in so many seconds; False when it was not sent."""
+def send_missing(job: Job, wanted: int) -> int:
+    """Send a job that has no ids until so many wait in its queue; how many were sent."""
     try:
-        fresh = redis().set(f"netfax:sent:{job.name}:{':'.join(ids)}", "1", nx=True, ex=seconds)
-    except RedisError as error:
-        log.warning("queue.unreachable", job=job.name, ids=ids, error=str(error))
-        return False
-    return bool(fresh) and send(job, *ids)
-
-
-def forget_sent(job: Job) -> None:
-    """Let the sweep send again at once what it has sent: whoever worked on it is gone."""
-    try:
-        for key in redis().scan_iter(f"netfax:sent:{job.name}:*"):
-            redis().delete(key)
+        waiting = queue(job.value.queue, redis()).count
     except RedisError as error:
         log.warning("queue.unreachable", job=job.name, error=str(error))
+        return 0
+    return sum(takewhile(bool, (send(job) for _ in range(wanted - waiting))))
 
 
 def send(job: Job, *ids: str) -> bool:

@@ -75,7 +75,11 @@ def make_delivery(
     """A delivery that is converted and queued (or in another state), with these other values; its public id."""
     with unit_of_work() as uow:
         blob = Blob(tenant_id=viewer.tenant_id, media_type="image/tiff", size=1, sha256="0" * 64)
-        submission = Submission(tenant_id=viewer.tenant_id, user_id=viewer.user_id)
+        submission = Submission(
+            tenant_id=viewer.tenant_id,
+            user_id=viewer.user_id,
+            draw_turn=0 if state is DeliveryState.CONVERTING else None,
+        )
         uow.session.add_all([blob, submission])
         uow.session.flush()
         if state is not DeliveryState.CONVERTING:

@@ -19,7 +19,7 @@ def inspect(path: Path, *, name: str) -> Inspection:
     """Kind and pages of a file, by its content alone; `name` is the person's own name of it, for the errors.
 
     Raises a DocumentError: EmptyFile, UnknownKind, EncryptedDocument, DamagedDocument, FileTooLarge, TooManyPages,
-    PageTooLarge, TooHeavy or NotDrawable.
+    PageTooLarge, TooHeavy or NotDrawable. DocumentsClosed is no fault of the file: it can't be looked at now.
     """
     if path.stat().st_size == 0:
         raise EmptyFile(name=name)

@@ -10,10 +10,19 @@ from typing import BinaryIO
 from netfax.documents import sandbox
 from netfax.documents.errors import WORKER_ERRORS, FileTooLarge, NotDrawable, TooHeavy
 from netfax.documents.limits import MAX_FILE_BYTES, WORKER_MEMORY, WORKER_OUTPUT_BYTES
+from netfax.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 Answer = dict[str, object]
 log = logging.getLogger(__name__)
+
+
+class DocumentsClosed(UserError, sandbox.SandboxUnavailable):
+    """This machine has no sandbox, for the reason that is its cause: no fault of the document."""
+
+    code = "documents_closed"
+    en = "Documents can't be opened at the moment. Nothing was stored; please try again later."
+    zh = "系统暂时无法打开文档，本次内容未保存，请稍后再试。"
 
 
 def check_sizes(files: Sequence[Path], names: Sequence[str]) -> None:
@@ -34,7 +43,7 @@ def ask(
     """The worker's answer to a verb; `names` are the people's names of the files, for the sentence of an error.
 
     Raises the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
-    sandbox.SandboxUnavailable when the machine has no sandbox.
+    DocumentsClosed when the machine has no sandbox.
     """
     try:
         completed = sandbox.run(
@@ -47,6 +56,9 @@ def ask(
             environment={"PYTHONPATH": str(PACKAGE.parent)},
             max_output=WORKER_OUTPUT_BYTES,
         )
+    except sandbox.SandboxUnavailable as reason:
+        log.error("no document can be opened: %s", reason)
+        raise DocumentsClosed() from reason
     except sandbox.ProgramTimedOut as late:
         raise TooHeavy(name=", ".join(names)) from late
     except sandbox.ProgramFailed as failure:

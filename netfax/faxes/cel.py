@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,9 +53,11 @@ def read_calls(path: Path, call_ids: Collection[str]) -> dict[str, CallRecord]:
 
 
 def _read_into(records: dict[str, CallRecord], path: Path) -> None:
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        for line in file:
-            fields = fields_of(line)
+    # To read a line's fields costs a hundred times what it costs to see that it is about none of these calls.
+    wanted = re.compile(b"|".join(re.escape(call_id.encode()) for call_id in records))
+    with path.open("rb") as file:
+        for line in filter(wanted.search, file):
+            fields = fields_of(line.decode(errors="replace"))
             call_id = fields.get("uniqueid", "")
             if call_id in records:
                 records[call_id] = _with_event(records[call_id], fields)

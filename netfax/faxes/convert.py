@@ -1,106 +1,264 @@
-"""A submission's documents become its one fax image."""
+"""A submission's documents become its one fax image, and whose are drawn next.
 
+Who waits stands in the database; the job CONVERT says only that somebody does. The highest priority first; within it
+users take turns: of what a user sends, the first gets the turn of whoever is next, and each further one the turn after
+the one before. So all that one user sends delays another's first fax by one drawing, and to choose costs the same
+however many wait.
+"""
+
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, or_, select, update
 
+from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.convert import FaxImage, to_fax_tiff
-from netfax.errors import UserError
+from netfax.documents.errors import DocumentError
+from netfax.documents.sandbox import SandboxError
+from netfax.documents.workshop import DocumentsClosed
 from netfax.faxes.history import change_state, wait_until
-from netfax.faxes.models import Delivery, Document, Submission
+from netfax.faxes.models import Delivery, Document, Priority, Submission
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
+from netfax.params.service import get_int
 from netfax.queue import Job
-from netfax.storage.disk import Stored, delete_blob, store_file, work_folder
-from netfax.storage.service import FAX_TIFF, add_blob, path_of
+from netfax.storage.disk import Stored, free_megabytes, store_file, work_folder
+from netfax.storage.service import FAX_TIFF, add_blob, kept_if_recorded, path_of
 
 ACTOR = "converter"
+# More than the sandbox gives to a drawing and the store takes after it: whoever has one for longer is gone.
+LEASE = timedelta(seconds=120)
+# After a fault of our own.
+PAUSE = timedelta(seconds=60)
+CLOCK_TOLERANCE = timedelta(seconds=60)
+# What is planned for a time farther away is drawn when nothing else waits.
+FAR_AWAY = timedelta(days=1)
+MOST_ROWS = 1000
+# The subject of the alarm that no document at all can be opened.
+DOCUMENTS = "documents"
+
+_RANK = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+_RANK_FAR_AWAY = 3
+_READY = (Submission.draw_turn.is_not(None), Submission.draw_after.is_(None))
+# What is known to go wrong; anything else is a defect, and goes on to the log with its traceback.
+_KNOWN_FAULTS = (OSError, SandboxError, DocumentError)
+
+
+# --- Whose turn it is ---
+
+
+def enter_queue(uow: UnitOfWork, submission: Submission, priority: Priority, planned_at: datetime | None) -> None:
+    """Give a new submission its place among those that wait to be drawn."""
+    far_away = planned_at is not None and planned_at > now() + FAR_AWAY
+    submission.draw_rank = _RANK_FAR_AWAY if far_away else _RANK[priority]
+    submission.draw_turn = _next_turn(uow, submission)
+    uow.enqueue(Job.CONVERT)
+
+
+def _next_turn(uow: UnitOfWork, submission: Submission) -> int:
+    """The turn of whoever is next, or the one after the user's last."""
+    ready = (*_READY, Submission.draw_rank == submission.draw_rank)
+    first = uow.session.scalar(select(func.min(Submission.draw_turn)).where(*ready)) or 0
+    own = select(func.max(Submission.draw_turn)).where(*ready, Submission.user_id == submission.user_id)
+    last = uow.session.scalar(own)
+    return first if last is None else max(first, last + 1)
+
+
+def count_ready(uow: UnitOfWork) -> int:
+    """How many submissions can be drawn now, up to 1,000, with those whose lease or pause has just ended."""
+    at = now()
+    # One that ends later than any that is given now was given before the clock was set back.
+    ended = or_(Submission.draw_after <= at, Submission.draw_after > at + max(LEASE, PAUSE) + CLOCK_TOLERANCE)
+    held = select(Submission.id).where(Submission.draw_after.is_not(None), ended).limit(MOST_ROWS)
+    _let_draw(uow, Submission.id.in_(held.with_for_update(skip_locked=True)))
+    ready = select(Submission.id).where(*_READY).limit(MOST_ROWS).subquery()
+    return uow.session.scalar(select(func.count()).select_from(ready)) or 0
+
+
+def let_go_drawings(uow: UnitOfWork) -> None:
+    """What this machine's worker was drawing when it was killed can be drawn now: called at the worker's start."""
+    _let_draw(uow, Submission.draw_after.is_not(None), Submission.drawn_by == _this_machine())
+
+
+def _let_draw(uow: UnitOfWork, *which: ColumnElement[bool]) -> None:
+    uow.session.execute(
+        update(Submission)
+        .where(*which)
+        .values(draw_after=None, drawn_by="")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def convert_next() -> bool:
+    """Draw the submission whose turn it is; False when nobody waits, or the disk is below its reserve."""
+    with unit_of_work() as uow:
+        submission_uuid = _claim_next(uow) if _has_room(uow) else None
+    if submission_uuid is None:
+        return False
+    convert(submission_uuid)
+    return True
+
+
+def _claim_next(uow: UnitOfWork) -> str | None:
+    first = (
+        select(Submission.id)
+        .where(*_READY)
+        .order_by(Submission.draw_rank, Submission.draw_turn, Submission.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    claim = (
+        update(Submission)
+        .where(Submission.id == first, *_READY)
+        .values(draw_after=now() + LEASE, drawn_by=_this_machine())
+        .returning(Submission.uuid)
+        .execution_options(synchronize_session=False)
+    )
+    return uow.session.scalar(claim)
+
+
+def _has_room(uow: UnitOfWork) -> bool:
+    return free_megabytes() >= get_int(uow, "disk_reserve")
+
+
+def _this_machine() -> str:
+    return socket.gethostname()[:64]
+
+
+# --- Drawing ---
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    image: FaxImage
-    file: Stored
+class _Sources:
+    """What a submission is drawn from: its files, and the user's own names of them."""
+
+    paths: Sequence[Path]
+    names: Sequence[str]
 
 
 def convert(submission_uuid: str) -> None:
     """Draw a submission's pages and put its deliveries into the queue; a document that can't be drawn fails them.
 
-    May be called again at any time: a submission that has its document, or that is being drawn twice, ends with one.
+    A fault of our own raises an alarm, and the submission is drawn after a pause, behind the others of its user. May be
+    called again at any time: one that has its document, or that is being drawn twice, ends with one.
     """
+    try:
+        _draw(submission_uuid)
+    except Exception as fault:
+        with unit_of_work() as uow:
+            _put_off(uow, submission_uuid, fault)
+        if not isinstance(fault, _KNOWN_FAULTS):
+            raise
+
+
+def _draw(submission_uuid: str) -> None:
     with reading() as uow:
-        submission = _submission(uow, submission_uuid)
-        if submission is None or submission.document is not None:
-            return
-        sources = [path_of(attachment.blob) for attachment in submission.attachments]
-        names = [attachment.name for attachment in submission.attachments]
+        sources = _sources(uow, submission_uuid)
+    if sources is None:
+        with unit_of_work() as uow:
+            _leave_queue(uow, _locked(uow, submission_uuid))
+        return
     try:
         with work_folder() as folder:
             target = folder / "fax.tif"
-            image = to_fax_tiff(sources, target, names=names)
-            drawn = _Drawn(image, store_file(target))
-    except UserError as error:
+            image = to_fax_tiff(sources.paths, target, names=sources.names)
+            file = store_file(target)
+    except DocumentError as error:
         with unit_of_work() as uow:
+            if not _has_room(uow):
+                # A worker that could not write its pages dies as one does that a document has killed.
+                raise
             _fail(uow, submission_uuid, error)
         return
-    with unit_of_work() as uow:
-        kept = _record_document(uow, submission_uuid, drawn)
-    if not kept:
-        delete_blob(drawn.file.key)
+    with kept_if_recorded([file]), unit_of_work() as uow:
+        _record_document(uow, submission_uuid, image, file)
 
 
-def _submission(uow: UnitOfWork, uuid: str) -> Submission | None:
-    return uow.session.scalar(select(Submission).where(Submission.uuid == uuid).with_for_update())
-
-
-def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn) -> bool:
-    """Record the image and queue the deliveries; False when another drawing of it was first."""
-    submission = _submission(uow, submission_uuid)
+def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
+    """None when there is nothing to draw: it is drawn, or every delivery was taken back."""
+    submission = uow.session.scalar(select(Submission).where(Submission.uuid == submission_uuid))
     if submission is None or submission.document is not None:
-        return False
-    blob = add_blob(uow, drawn.file, tenant_id=submission.tenant_id, media_type=FAX_TIFF)
-    uow.session.add(
-        Document(
-            submission_id=submission.id,
-            blob_id=blob.id,
-            pages=drawn.image.pages,
-            page_bytes=list(drawn.image.page_bytes),
-        )
+        return None
+    converting = Delivery.submission_id == submission.id, Delivery.state == DeliveryState.CONVERTING
+    if uow.session.scalar(select(Delivery.id).where(*converting).limit(1)) is None:
+        return None
+    attachments = submission.attachments
+    return _Sources([path_of(each.blob) for each in attachments], [each.name for each in attachments])
+
+
+def _record_document(uow: UnitOfWork, submission_uuid: str, image: FaxImage, file: Stored) -> None:
+    """Record the image and queue the deliveries, unless another drawing of it was first."""
+    submission = _locked(uow, submission_uuid)
+    if submission is None or submission.document is not None:
+        return
+    blob = add_blob(uow, file, tenant_id=submission.tenant_id, media_type=FAX_TIFF)
+    document = Document(
+        submission_id=submission.id, blob_id=blob.id, pages=image.pages, page_bytes=list(image.page_bytes)
     )
-    for delivery in _converting(uow, submission):
-        delivery.pages = drawn.image.pages
+    uow.session.add(document)
+    for delivery in _deliveries(uow, submission):
+        # One that was taken back meanwhile can be sent again.
+        delivery.pages = image.pages
+        if delivery.state is not DeliveryState.CONVERTING:
+            continue
         if delivery.planned_at is not None and delivery.planned_at > now():
             wait_until(uow, delivery, delivery.planned_at, actor=ACTOR, state=DeliveryState.SCHEDULED)
         else:
             wait_until(uow, delivery, now(), actor=ACTOR)
+    _leave_queue(uow, submission)
+    alarms.clear_alarm(uow, alarms.OUR_FAULT, DOCUMENTS)
     uow.enqueue(Job.WAKE_DISPATCHER)
-    return True
 
 
-def _fail(uow: UnitOfWork, submission_uuid: str, error: UserError) -> None:
-    submission = _submission(uow, submission_uuid)
+def _fail(uow: UnitOfWork, submission_uuid: str, error: DocumentError) -> None:
+    submission = _locked(uow, submission_uuid)
     if submission is None:
         return
-    for delivery in _converting(uow, submission):
-        delivery.cause = Cause.BAD_DOCUMENT
-        delivery.cause_detail = error.text(submission.user.language)
-        change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=error.code)
+    for delivery in _deliveries(uow, submission):
+        if delivery.state is DeliveryState.CONVERTING:
+            delivery.cause = Cause.BAD_DOCUMENT
+            delivery.cause_detail = error.text(submission.user.language)
+            change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=error.code)
+    _leave_queue(uow, submission)
 
 
-def _converting(uow: UnitOfWork, submission: Submission) -> list[Delivery]:
-    query = select(Delivery).where(Delivery.submission_id == submission.id, Delivery.state == DeliveryState.CONVERTING)
-    return list(uow.session.scalars(query))
+def _put_off(uow: UnitOfWork, submission_uuid: str, fault: Exception) -> None:
+    submission = _locked(uow, submission_uuid)
+    if submission is None or submission.draw_turn is None:
+        return
+    submission.draw_turn = _next_turn(uow, submission)
+    submission.draw_after = now() + PAUSE
+    submission.drawn_by = ""
+    if isinstance(fault, DocumentsClosed):
+        alarm_closed(uow, fault)
+    else:
+        what = f"The pages of a fax of {submission.user.login} can't be drawn"
+        text = f"{what}: {type(fault).__name__}: {fault}. It is tried again every minute while the fax is open."
+        alarms.raise_alarm(uow, alarms.OUR_FAULT, submission_uuid, text)
 
 
-def waiting_submissions(uow: UnitOfWork, limit: int = 100) -> list[str]:
-    """Submissions that still wait for their drawing, oldest first: what the sweep sends to the queue again."""
-    query = (
-        select(Submission.uuid)
-        .join(Delivery, Delivery.submission_id == Submission.id)
-        .where(Delivery.state == DeliveryState.CONVERTING)
-        .group_by(Submission.id)
-        .order_by(Submission.id)
-        .limit(limit)
-    )
-    return list(uow.session.scalars(query))
+def alarm_closed(uow: UnitOfWork, closed: DocumentsClosed) -> None:
+    """Tell the operator that no document can be opened; the next one that is drawn clears it."""
+    alarms.raise_alarm(uow, alarms.OUR_FAULT, DOCUMENTS, f"No document can be opened: {closed.__cause__}.")
+
+
+def _leave_queue(uow: UnitOfWork, submission: Submission | None) -> None:
+    if submission is not None:
+        submission.draw_turn = submission.draw_after = None
+        submission.drawn_by = ""
+        alarms.clear_alarm(uow, alarms.OUR_FAULT, submission.uuid)
+
+
+def _locked(uow: UnitOfWork, submission_uuid: str) -> Submission | None:
+    return uow.session.scalar(select(Submission).where(Submission.uuid == submission_uuid).with_for_update())
+
+
+def _deliveries(uow: UnitOfWork, submission: Submission) -> list[Delivery]:
+    """Its deliveries as they are now, locked: their sender may be taking them back at this moment."""
+    query = select(Delivery).where(Delivery.submission_id == submission.id).order_by(Delivery.id)
+    return list(uow.session.scalars(query.with_for_update()))

@@ -7,9 +7,9 @@ from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.org.models import User, new_uuid
 from netfax.org.numbers import find_owner
-from netfax.storage.disk import Stored, delete_blob, link_file
+from netfax.storage.disk import Stored, link_file
 from netfax.storage.models import Blob
-from netfax.storage.service import FAX_TIFF, add_blob
+from netfax.storage.service import FAX_TIFF, add_blob, kept_if_recorded
 
 ACTOR = "inside"
 
@@ -25,11 +25,8 @@ def deliver_inside(delivery_id: int) -> bool:
     if blob is None:
         return False
     pages = link_file(Stored(blob.key, blob.size, blob.sha256))
-    with unit_of_work() as uow:
-        handed_over = _hand_over(uow, delivery_id, pages)
-    if not handed_over:
-        delete_blob(pages.key)
-    return handed_over
+    with kept_if_recorded([pages]), unit_of_work() as uow:
+        return _hand_over(uow, delivery_id, pages)
 
 
 def _pages_of(uow: UnitOfWork, delivery_id: int) -> Blob | None:

@@ -1,6 +1,7 @@
 """What a viewer sees: his mailbox, the queues and lists. Every query takes the viewer."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, true
@@ -10,12 +11,15 @@ from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes.errors import NoPages
 from netfax.faxes.models import Attempt, Delivery, Direction, MailboxItem, Reception, StateChange, Submission
-from netfax.faxes.states import ON_THE_LINE, OPEN_STATES, ReceptionState
+from netfax.faxes.states import ON_THE_LINE, OPEN_STATES
 from netfax.org.models import Role
 from netfax.org.viewer import Viewer
 from netfax.storage.models import Blob
 
 T = TypeVar("T")
+
+# No list is longer; further on a database could not count.
+LAST_PAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,22 @@ def send_queue(uow: UnitOfWork, viewer: Viewer, *, page: int = 1, size: int = 20
     return _page(uow, query.options(*_WITH_FAX).order_by(MailboxItem.id.desc()), page, size)
 
 
+def just_ended(uow: UnitOfWork, viewer: Viewer, since: datetime, *, most: int) -> list[MailboxItem]:
+    """The deliveries that have ended after an instant and that the viewer may see, the last ones first."""
+    query = (
+        select(MailboxItem)
+        .join(Delivery, Delivery.id == MailboxItem.delivery_id)
+        .where(seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.ended_at > since)
+    )
+    rows = uow.session.scalars(query.options(*_WITH_FAX).order_by(Delivery.ended_at.desc()).limit(most))
+    return list(rows.unique())
+
+
 def receive_queue(uow: UnitOfWork, viewer: Viewer) -> list[Reception]:
     """R5.2 接收队列: the calls that bring a fax at this moment."""
     query = (
         select(Reception)
-        .where(seen_by(viewer, Reception.tenant_id, Reception.user_id), Reception.state == ReceptionState.RECEIVING)
+        .where(seen_by(viewer, Reception.tenant_id, Reception.user_id), Reception.ended_at.is_(None))
         .options(joinedload(Reception.user))
         .order_by(Reception.started_at)
     )

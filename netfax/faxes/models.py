@@ -25,12 +25,27 @@ class Priority(StrEnum):
     LOW = "low"
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the few rows for which a condition holds: it does not grow with history."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+_READY = "draw_turn IS NOT NULL AND draw_after IS NULL"
+
+
 class Submission(Base):
     """What a user asked to send, once, however many numbers it goes to (R3.8)."""
 
     __tablename__ = "submission"
-    # A repeated request is known by its key; keys are forgotten after 30 days.
-    __table_args__ = (UniqueConstraint("user_id", "client_key"),)
+    __table_args__ = (
+        # A repeated request is known by its key; keys are forgotten after 30 days.
+        UniqueConstraint("user_id", "client_key"),
+        _partial("ix_submission_keys", "created_at", where="client_key IS NOT NULL"),
+        # Who is drawn next is found at once however many wait (`netfax.faxes.convert`).
+        _partial("ix_submission_ready", "draw_rank", "draw_turn", "id", where=_READY),
+        _partial("ix_submission_turns", "user_id", "draw_rank", "draw_turn", where=_READY),
+        _partial("ix_submission_drawn_later", "draw_after", where="draw_after IS NOT NULL"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
@@ -42,6 +57,13 @@ class Submission(Base):
     # SHA-256 of what was asked for, in hex: the same key with another request is no repetition.
     fingerprint: Mapped[str] = mapped_column(String(64), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # Its place among those that wait to be drawn: the lowest rank first, in it the lowest turn. No turn when it is
+    # drawn, or never will be.
+    draw_rank: Mapped[int] = mapped_column(default=0, server_default="0")
+    draw_turn: Mapped[int | None]
+    # Nobody else draws it before this: `drawn_by` (a machine's worker) is at it, or our own fault has stopped it.
+    draw_after: Mapped[datetime | None]
+    drawn_by: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
     user: Mapped[User] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.position")
@@ -86,6 +108,9 @@ class Delivery(Base):
         # What the dispatcher asks every round costs the same however many wait.
         Index("ix_delivery_due", "state", "admitted", "next_try_at"),
         Index("ix_delivery_expiry", "state", "expires_at"),
+        Index("ix_delivery_waits", "state", "waits_since"),
+        Index("ix_delivery_ended", "ended_at"),
+        _partial("ix_delivery_again", "again_of", where="again_of IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -135,14 +160,7 @@ class Attempt(Base):
     """One call. Open until `ended_at`; `originated_at` is set by the one bridge that may place it."""
 
     __tablename__ = "attempt"
-    __table_args__ = (
-        Index(
-            "ix_attempt_open",
-            "gateway",
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
-    )
+    __table_args__ = (_partial("ix_attempt_open", "gateway", where="ended_at IS NULL"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
@@ -193,7 +211,10 @@ class Reception(Base):
     """One inbound call; its id is the UUID that the dialplan gave it, which names its spool file."""
 
     __tablename__ = "reception"
-    __table_args__ = (UniqueConstraint("gateway", "id"),)
+    __table_args__ = (
+        UniqueConstraint("gateway", "id"),
+        _partial("ix_reception_open", "gateway", where="ended_at IS NULL"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
@@ -247,6 +268,7 @@ class MailboxItem(Base):
     # A running number is never used again, which SQLite promises only when asked.
     __table_args__ = (
         Index("ix_mailbox_item_list", "user_id", "direction", "deleted_at", "id"),
+        _partial("ix_mailbox_item_unread", "user_id", "direction", where="read_at IS NULL AND deleted_at IS NULL"),
         {"sqlite_autoincrement": True},
     )
 

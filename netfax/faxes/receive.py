@@ -70,6 +70,12 @@ def is_recorded(uow: UnitOfWork, reception_id: str) -> bool:
     return reception is not None and reception.state is not ReceptionState.RECEIVING
 
 
+def is_on_the_line(uow: UnitOfWork, reception_id: str) -> bool:
+    """Whether an inbound call has its row and no end yet."""
+    reception = uow.session.get(Reception, reception_id)
+    return reception is not None and reception.state is ReceptionState.RECEIVING
+
+
 def open_receptions(uow: UnitOfWork, gateway: str, settle: timedelta) -> dict[str, str]:
     """The inbound calls of a gateway that began longer ago and have not ended: channel's unique id to reception.
 
@@ -78,7 +84,8 @@ def open_receptions(uow: UnitOfWork, gateway: str, settle: timedelta) -> dict[st
     """
     query = select(Reception.channel_uid, Reception.id).where(
         Reception.gateway == gateway,
-        Reception.state == ReceptionState.RECEIVING,
+        # By the index of those that are open; the state says the same.
+        Reception.ended_at.is_(None),
         or_(Reception.started_at < now() - settle, Reception.started_at > now() + settle),
     )
     return {channel_uid: reception_id for channel_uid, reception_id in uow.session.execute(query)}  # noqa: C416

@@ -14,7 +14,8 @@ from netfax.faxes.journal import in_path, number, read_journal
 from netfax.faxes.models import Reception
 from netfax.faxes.receive import InboundCall, InboundResult, is_recorded, record_reception
 from netfax.settings import settings
-from netfax.storage.disk import Stored, delete_blob, store_file
+from netfax.storage.disk import store_file
+from netfax.storage.service import kept_if_recorded
 
 log = structlog.get_logger()
 
@@ -26,13 +27,19 @@ def record_inbound(reception_id: str) -> None:
 
     May be called again; raises `BrokenJournal`, OSError or the database's error, and then all is still there.
     """
-    gateway = settings().gateway_dir
-    journal = in_path(gateway / telephony.JOURNAL, checked_reception_id(reception_id))
-    values = read_journal(journal)
+    record_told(reception_id, read_journal(_journal(reception_id)))
+
+
+def record_told(reception_id: str, values: Mapping[str, str]) -> None:
+    """Record an inbound call by what its journal says, or its channel where the disk took no journal; as above."""
     if values.get("decision") not in telephony.REFUSAL_CAUSES:
         _record(reception_id, values, spool_file(reception_id))
     spool_file(reception_id).unlink(missing_ok=True)
-    journal.unlink(missing_ok=True)
+    _journal(reception_id).unlink(missing_ok=True)
+
+
+def _journal(reception_id: str) -> Path:
+    return in_path(settings().gateway_dir / telephony.JOURNAL, checked_reception_id(reception_id))
 
 
 def rescue_inbound(reception_id: str) -> None:
@@ -59,19 +66,12 @@ def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
             return
     pages = count_pages(spool) if spool.exists() else 0
     stored = store_file(spool) if pages else None
-    with unit_of_work() as uow:
+    with kept_if_recorded([stored] if stored else []), unit_of_work() as uow:
         reception = record_reception(uow, _call(reception_id, values), _result(values), stored, pages)
         if reception is not None:
             raise_pages_lost(uow, reception)
-    if reception is None:
-        _forget(stored)
-        return
-    _report(reception)
-
-
-def _forget(stored: Stored | None) -> None:
-    if stored is not None:
-        delete_blob(stored.key)
+    if reception is not None:
+        _report(reception)
 
 
 def raise_pages_lost(uow: UnitOfWork, reception: Reception) -> None:

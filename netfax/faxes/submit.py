@@ -11,9 +11,12 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from netfax.db import UnitOfWork, now, reading, unit_of_work
+from netfax.documents.errors import DocumentError
 from netfax.documents.inspect import inspect
+from netfax.documents.workshop import DocumentsClosed
 from netfax.errors import UserError
 from netfax.faxes import errors
+from netfax.faxes.convert import alarm_closed, enter_queue
 from netfax.faxes.history import record
 from netfax.faxes.models import Attachment, Delivery, Direction, MailboxItem, Priority, Submission
 from netfax.numbers.errors import NotAFaxNumber
@@ -23,9 +26,8 @@ from netfax.org.homes import home_of
 from netfax.org.models import OwnedNumber
 from netfax.org.viewer import Viewer
 from netfax.params.service import get_int, get_text
-from netfax.queue import Job
-from netfax.storage.disk import Stored, check_reserve, delete_blob, store_file
-from netfax.storage.service import add_blob
+from netfax.storage.disk import Stored, check_reserve, store_file
+from netfax.storage.service import add_blob, kept_if_recorded
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ FARTHEST_PLAN = timedelta(days=366)
 CLOCK_TOLERANCE = timedelta(minutes=1)
 LONGEST_CLIENT_KEY = 128
 KEEP_CLIENT_KEYS = timedelta(days=30)
+FIELDS = ("numbers", "attachments", "recipient_name", "title", "planned_at", "sender")
 TEXT_LIMITS = {"recipient_name": 128, "title": 256}
 
 
@@ -63,8 +66,8 @@ def submit_fax(viewer: Viewer, request: FaxRequest) -> list[str]:
     """Accept a fax and return the public ids of its deliveries, one a number, in the order given.
 
     When it returns, files are on disk and rows are committed. `RequestRefused` names every field that is wrong;
-    then nothing is stored and nothing is queued. A request that came before with the same client key is answered as
-    it was then; `KeyReused` when it was another fax.
+    then nothing is stored and nothing is queued, as with `DiskReserveReached` and `DocumentsClosed`. A request that
+    came before with the same client key is answered as it was then; `KeyReused` when it was another fax.
     """
     if request.client_key is not None and not _is_key(request.client_key):
         raise errors.RequestRefused([("client_key", errors.BadKey(limit=LONGEST_CLIENT_KEY))])
@@ -73,21 +76,31 @@ def submit_fax(viewer: Viewer, request: FaxRequest) -> list[str]:
     if known is not None:
         return known
     with reading() as uow:
-        numbers = check_request(uow, viewer, request)
-    stored: list[tuple[Upload, Stored]] = []
+        checked = _check(uow, viewer, request)
     try:
-        for upload in request.uploads:
-            stored.append((upload, store_file(upload.path)))
+        # Outside the transaction, for it takes seconds.
+        numbers = _opened(checked)
+    except DocumentsClosed as closed:
         with unit_of_work() as uow:
-            return _record_submission(uow, viewer, request, numbers, stored, mark)
-    except (OSError, IntegrityError) as error:
-        for _, file in stored:
-            delete_blob(file.key)
+            alarm_closed(uow, closed)
+        raise
+    try:
+        return _store(viewer, request, numbers, mark)
+    except IntegrityError:
         # The same request at the same moment may have been first.
-        known = _accepted_before(viewer, request.client_key, mark) if isinstance(error, IntegrityError) else None
+        known = _accepted_before(viewer, request.client_key, mark)
         if known is None:
             raise
         return known
+
+
+def _store(viewer: Viewer, request: FaxRequest, numbers: list[FaxNumber], mark: str) -> list[str]:
+    files: list[Stored] = []
+    with kept_if_recorded(files):
+        for upload in request.uploads:
+            files.append(store_file(upload.path))
+        with unit_of_work() as uow:
+            return _record_submission(uow, viewer, request, numbers, files, mark)
 
 
 def _is_key(text: str) -> bool:
@@ -135,19 +148,43 @@ def forget_client_keys(uow: UnitOfWork) -> None:
 
 def check_request(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[FaxNumber]:
     """The numbers of a fax that can be accepted; `RequestRefused` with every problem otherwise."""
+    return _opened(_check(uow, viewer, request))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What can be said of a request before its files are opened; `uploads` are those that may be."""
+
+    numbers: list[FaxNumber]
+    uploads: list[Upload]
+    problems: list[tuple[str, UserError]]
+
+
+def _opened(checked: _Checked) -> list[FaxNumber]:
+    """The numbers, once the files were opened; `RequestRefused` with every problem otherwise."""
+    problems = list(checked.problems)
+    for upload in checked.uploads:
+        try:
+            inspect(upload.path, name=upload.name)
+        except DocumentError as error:
+            problems.append(("attachments", error))
+    if problems:
+        raise errors.RequestRefused(sorted(problems, key=lambda problem: FIELDS.index(problem[0])))
+    return checked.numbers
+
+
+def _check(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> _Checked:
     check_reserve(get_int(uow, "disk_reserve"))
     problems: list[tuple[str, UserError]] = []
     numbers = _check_numbers(uow, viewer, request, problems)
-    _check_attachments(uow, request, problems)
+    uploads = _check_attachments(uow, request, problems)
     for field, limit in TEXT_LIMITS.items():
         if len(getattr(request, field)) > limit:
             problems.append((field, errors.TextTooLong(count=len(getattr(request, field)), limit=limit)))
     problems += [("planned_at", problem) for problem in check_plan(request.planned_at)]
     if uow.session.scalar(select(OwnedNumber.identity).where(OwnedNumber.user_id == viewer.user_id).limit(1)) is None:
         problems.append(("sender", errors.NoFaxNumber()))
-    if problems:
-        raise errors.RequestRefused(problems)
-    return numbers
+    return _Checked(numbers, uploads, problems)
 
 
 def check_plan(planned_at: datetime | None) -> list[UserError]:
@@ -177,23 +214,23 @@ def _check_numbers(
     return numbers
 
 
-def _check_attachments(uow: UnitOfWork, request: FaxRequest, problems: list[tuple[str, UserError]]) -> None:
+def _check_attachments(uow: UnitOfWork, request: FaxRequest, problems: list[tuple[str, UserError]]) -> list[Upload]:
+    """The files whose number and sizes are right."""
     count, limit = len(request.uploads), get_int(uow, "max_attachments")
     if count == 0:
         problems.append(("attachments", errors.NoAttachment()))
     if count > limit:
         problems.append(("attachments", errors.TooManyAttachments(count=count, limit=limit)))
-        return
+        return []
+    uploads: list[Upload] = []
     largest = get_int(uow, "max_attachment")
     for upload in request.uploads:
         kilobytes = -(-upload.path.stat().st_size // 1024)
         if kilobytes > largest:
             problems.append(("attachments", errors.AttachmentTooLarge(name=upload.name, size=kilobytes, limit=largest)))
-            continue
-        try:
-            inspect(upload.path, name=upload.name)
-        except UserError as error:
-            problems.append(("attachments", error))
+        else:
+            uploads.append(upload)
+    return uploads
 
 
 def _record_submission(
@@ -201,7 +238,7 @@ def _record_submission(
     viewer: Viewer,
     request: FaxRequest,
     numbers: list[FaxNumber],
-    stored: list[tuple[Upload, Stored]],
+    files: list[Stored],
     mark: str,
 ) -> list[str]:
     submission = Submission(
@@ -212,11 +249,12 @@ def _record_submission(
         client_key=request.client_key,
         fingerprint=mark,
     )
-    for position, (upload, file) in enumerate(stored, start=1):
+    for position, (upload, file) in enumerate(zip(request.uploads, files, strict=True), start=1):
         blob = add_blob(uow, file, tenant_id=viewer.tenant_id, media_type="application/octet-stream")
         submission.attachments.append(
             Attachment(position=position, name=_storable(upload.name[-255:]), blob_id=blob.id)
         )
+    enter_queue(uow, submission, request.priority, request.planned_at)
     uow.session.add(submission)
     uow.session.flush()
     expires_at = (request.planned_at or now()) + timedelta(hours=get_int(uow, "fax_lifetime"))
@@ -236,7 +274,6 @@ def _record_submission(
     ]
     for delivery in deliveries:
         add_delivery(uow, delivery, actor=viewer.login)
-    uow.enqueue(Job.CONVERT, submission.uuid)
     return [delivery.uuid for delivery in deliveries]
 
 

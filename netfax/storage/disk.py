@@ -1,8 +1,10 @@
 """Files on the local disk: written beside, fsynced, renamed, and the folder fsynced."""
 
+import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from netfax.org.models import new_uuid
 from netfax.settings import settings
 
 CHUNK = 1 << 20
+# A work folder is locked as soon as it is made.
+LOCKED_WITHIN_SECONDS = 3600
 
 
 class DiskReserveReached(UserError):
@@ -37,15 +41,16 @@ def store_file(source: Path) -> Stored:
     _make_folder(target.parent)
     draft = target.with_suffix(".new")
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as reader, draft.open("wb") as writer:
-        while chunk := reader.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            writer.write(chunk)
-        writer.flush()
-        os.fsync(writer.fileno())
-    draft.rename(target)
-    sync_folder(target.parent)
+    with _gone_on_error(draft, target):
+        with source.open("rb") as reader, draft.open("wb") as writer:
+            while chunk := reader.read(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                writer.write(chunk)
+            writer.flush()
+            os.fsync(writer.fileno())
+        draft.rename(target)
+        sync_folder(target.parent)
     return Stored(key, size, digest.hexdigest())
 
 
@@ -54,9 +59,20 @@ def link_file(stored: Stored) -> Stored:
     key = new_uuid()
     target = blob_path(key)
     _make_folder(target.parent)
-    target.hardlink_to(blob_path(stored.key))
-    sync_folder(target.parent)
+    with _gone_on_error(target):
+        target.hardlink_to(blob_path(stored.key))
+        sync_folder(target.parent)
     return Stored(key, stored.size, stored.sha256)
+
+
+@contextmanager
+def _gone_on_error(*paths: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def blob_path(key: str) -> Path:
@@ -97,9 +113,45 @@ def _make_folder(folder: Path) -> None:
 @contextmanager
 def work_folder() -> Iterator[Path]:
     """A folder of our own for drafts, on the disk of the store; gone at the end."""
-    folder = settings().home / "tmp" / new_uuid()
+    folder = _work_folders() / new_uuid()
     folder.mkdir(parents=True)
+    # The lock ends with this process, however it ends.
+    lock = os.open(folder, os.O_RDONLY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def clear_work_folders() -> int:
+    """Remove the work folders of processes that were killed; how many. One in use stays, whatever the clock says."""
+    return sum(_is_old(folder) and _remove_unused(folder) for folder in _work_folders().glob("*/"))
+
+
+def _work_folders() -> Path:
+    return settings().home / "tmp"
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether it is so old that its lock was taken; one from the future was made before the clock was set back."""
+    try:
+        return abs(time.time() - folder.stat().st_mtime) > LOCKED_WITHIN_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _remove_unused(folder: Path) -> bool:
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

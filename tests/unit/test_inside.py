@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import OperationalError
 
 from jobs import dispatcher as dispatcher_job
 from netfax.db import UnitOfWork, reading, unit_of_work
@@ -203,6 +204,21 @@ def test_pages_that_cannot_be_stored_are_handed_over_a_little_later(
         uow.session.query(Delivery).update({"next_try_at": Delivery.created_at})
     dispatcher_job.work(dispatcher)
     assert delivery_of(uuid).state is S.SENT
+
+
+def test_a_database_that_does_not_take_it_leaves_no_file(
+    world: World, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OperationalError("update", {}, Exception("attempt to write a readonly database"))
+
+    uuid = fax_to(world, BOBS, pages)
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "_hand_over", read_only)
+        with pytest.raises(OperationalError):
+            deliver(uuid)
+    assert len(files()) == 1
+    assert deliver(uuid)
 
 
 def test_a_fax_that_is_sent_again_inside_brings_every_page(world: World, pages: Path) -> None:

@@ -8,7 +8,9 @@ from alembic import command
 from sqlalchemy import Engine, inspect, text
 
 from netfax.db import Base, unit_of_work
-from netfax.faxes.models import MailboxItem
+from netfax.faxes.convert import count_ready
+from netfax.faxes.models import MailboxItem, Submission
+from netfax.faxes.states import DeliveryState
 from netfax.migrate import alembic_config, is_current, migrate
 from netfax.models import table_names
 from tests.factories import make_delivery, make_world
@@ -95,6 +97,19 @@ def test_the_way_back_leaves_no_table_and_can_be_gone_again(empty: Engine) -> No
     assert schema(empty) == {}
     migrate(empty)
     assert schema(empty) == there
+
+
+def test_what_waits_to_be_drawn_is_still_drawn_after_the_migration(empty: Engine) -> None:
+    migrate(empty)
+    world = make_world()
+    for state in (DeliveryState.CONVERTING, DeliveryState.QUEUED):
+        make_delivery(world.alice, state=state)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "0002_life_of_a_fax")
+    migrate(empty)
+    with unit_of_work() as uow:
+        assert [each.draw_turn for each in uow.session.query(Submission).order_by(Submission.id)] == [0, None]
+        assert count_ready(uow) == 1
 
 
 def test_a_running_number_is_never_used_again(empty: Engine) -> None:

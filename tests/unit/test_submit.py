@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, QueuePool, func, select
+from sqlalchemy.exc import OperationalError
 
 from netfax.db import reading, unit_of_work
 from netfax.documents.convert import to_fax_tiff
+from netfax.documents.inspect import inspect
 from netfax.errors import UserError
 from netfax.faxes import convert as convert_module
-from netfax.faxes import errors
-from netfax.faxes.convert import convert, waiting_submissions
+from netfax.faxes import errors, submit
+from netfax.faxes.convert import convert, count_ready
 from netfax.faxes.history import change_state
 from netfax.faxes.models import Delivery, Document, MailboxItem, Priority, StateChange, Submission
 from netfax.faxes.results import Cause
@@ -94,9 +96,10 @@ def test_an_accepted_fax_is_on_disk_and_committed_before_its_job_is_sent(
     assert (delivery.submission.recipient_name, delivery.submission.title) == ("张三", "报价")
     assert delivery.priority is Priority.MEDIUM
     assert [path.read_bytes() for path in stored_files()] == [PICTURE]
-    assert sent == [(Job.CONVERT, delivery.submission.uuid)]
-    with reading() as uow:
-        assert waiting_submissions(uow) == [delivery.submission.uuid]
+    assert delivery.expires_at is not None
+    assert sent == [(Job.CONVERT, "")]
+    with unit_of_work() as uow:
+        assert count_ready(uow) == 1
         assert uow.session.scalars(select(MailboxItem.user_id)).all() == [world.bob.user_id]
 
 
@@ -126,8 +129,8 @@ def test_one_number_in_many_spellings_is_one_delivery_and_an_extension_makes_ano
 
 def test_the_job_that_redis_did_not_take_is_found_in_the_database(world: World, upload: Upload) -> None:
     assert len(submit_fax(world.bob, FaxRequest(FAR, [upload]))) == 1
-    with reading() as uow:
-        assert len(waiting_submissions(uow)) == 1
+    with unit_of_work() as uow:
+        assert count_ready(uow) == 1
 
 
 @pytest.mark.parametrize("name", ["a\0b.pdf", "\udcff\udcfe.pdf", "../../etc/passwd", "长" * 400 + ".pdf", ""])
@@ -235,6 +238,42 @@ def test_below_the_disk_reserve_no_fax_is_accepted(world: World, upload: Upload)
     assert count(Submission) == 0
 
 
+@pytest.mark.parametrize("step", ["store_file", "_record_submission"])
+def test_what_cannot_be_stored_and_recorded_leaves_nothing(
+    world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    works, calls = getattr(submit, step), 0
+
+    def fail_at_last(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if step == "store_file" and calls == 1:
+            return works(*arguments)
+        raise OperationalError("insert", {}, Exception("the disk is full"))
+
+    monkeypatch.setattr(submit, step, fail_at_last)
+    with pytest.raises(OperationalError):
+        submit_fax(world.bob, FaxRequest(FAR, [upload, upload]))
+    assert stored_files() == []
+    assert count(Submission) == 0
+
+
+def test_no_transaction_is_open_while_a_file_is_looked_into(
+    world: World, upload: Upload, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_then: list[int] = []
+
+    def look(path: Path, *, name: str) -> object:
+        pool = database.pool
+        assert isinstance(pool, QueuePool)
+        open_then.append(pool.checkedout())
+        return inspect(path, name=name)
+
+    monkeypatch.setattr(submit, "inspect", look)
+    submit_fax(world.bob, FaxRequest(FAR, [upload]))
+    assert open_then == [0]
+
+
 # --- Drawing ---
 
 
@@ -257,8 +296,8 @@ def test_a_drawn_fax_has_its_pages_and_waits_for_a_port(
         with reading() as uow:
             assert path_of(uow.session.get_one(Blob, document.blob_id)).read_bytes()[:2] == b"II"
     assert sent[-1] == (Job.WAKE_DISPATCHER, "")
-    with reading() as uow:
-        assert waiting_submissions(uow) == []
+    with unit_of_work() as uow:
+        assert count_ready(uow) == 0
 
 
 def test_a_fax_that_is_drawn_again_keeps_its_first_image(world: World, upload: Upload) -> None:
