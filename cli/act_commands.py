@@ -6,15 +6,15 @@ from collections.abc import Callable
 import click
 
 from cli.fax_commands import user_option, viewer_of
-from cli.output import console, language, refuses_clearly
+from cli.installation import on_installation
+from cli.output import console, language, say
 from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.errors import NotFound
 from netfax.faxes import acts
 from netfax.faxes.cancel import cancel as cancel_fax
-from netfax.faxes.errors import NotAPriority
 from netfax.faxes.listing import get_item
-from netfax.faxes.models import Delivery, Priority
-from netfax.faxes.plans import read_time
+from netfax.faxes.models import Delivery
+from netfax.faxes.plans import read_priority, read_time
 from netfax.faxes.states import STATE_INFO
 from netfax.org.viewer import Viewer
 
@@ -25,17 +25,20 @@ HANG_UP_SECONDS = 20
 @click.command()
 @click.argument("uuid")
 @user_option
-@refuses_clearly
+@on_installation
 def cancel(uuid: str, login: str) -> None:
     """Take a fax back: what waits is cancelled, what is on the line is hung up."""
     with unit_of_work() as uow:
         state = cancel_fax(uow, viewer_of(uow, login), uuid)
     if not STATE_INFO[state].ended:
-        console.print("The call is being hung up …", markup=False)
+        console.print(say("The call is being hung up …", "正在挂断通话…"), markup=False)
     delivery = _when_ended(uuid, login)
     words = STATE_INFO[delivery.state].text(language())
     if delivery.pages_confirmed:
-        words += f": {delivery.pages_confirmed} of {delivery.pages} page(s) had been confirmed"
+        words += say(
+            f": {delivery.pages_confirmed} of {delivery.pages} page(s) had been confirmed",
+            f"：取消前已确认 {delivery.pages_confirmed}/{delivery.pages} 页",
+        )
     console.print(words, markup=False)
 
 
@@ -55,7 +58,7 @@ def _when_ended(uuid: str, login: str) -> Delivery:
 @click.command()
 @click.argument("uuid")
 @user_option
-@refuses_clearly
+@on_installation
 def hold(uuid: str, login: str) -> None:
     """Let a fax wait until it is released."""
     _act(uuid, login, acts.hold)
@@ -64,7 +67,7 @@ def hold(uuid: str, login: str) -> None:
 @click.command()
 @click.argument("uuid")
 @user_option
-@refuses_clearly
+@on_installation
 def release(uuid: str, login: str) -> None:
     """Let a held fax go on."""
     _act(uuid, login, acts.release)
@@ -73,9 +76,9 @@ def release(uuid: str, login: str) -> None:
 @click.command()
 @click.argument("uuid")
 @user_option
-@refuses_clearly
+@on_installation
 def now(uuid: str, login: str) -> None:
-    """Call as soon as a line is free, whatever the fax waits for."""
+    """Wait for no planned time or next try: call as soon as a line is free; calling hours still hold."""
     _act(uuid, login, acts.send_now)
 
 
@@ -83,7 +86,7 @@ def now(uuid: str, login: str) -> None:
 @click.argument("uuid")
 @click.argument("at")
 @user_option
-@refuses_clearly
+@on_installation
 def plan(uuid: str, at: str, login: str) -> None:
     """Send at another time, AT as 2026-12-31 08:30 in the user's time zone."""
 
@@ -97,14 +100,12 @@ def plan(uuid: str, at: str, login: str) -> None:
 @click.argument("uuid")
 @click.argument("wanted")
 @user_option
-@refuses_clearly
+@on_installation
 def priority(uuid: str, wanted: str, login: str) -> None:
     """Give a waiting fax another priority: high, medium or low."""
-    if wanted not in list(Priority):
-        raise NotAPriority(text=wanted[:40])
 
     def change(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> None:
-        acts.set_priority(uow, viewer, item_uuid, Priority(wanted))
+        acts.set_priority(uow, viewer, item_uuid, read_priority(wanted))
 
     _act(uuid, login, change)
 
@@ -113,7 +114,7 @@ def priority(uuid: str, wanted: str, login: str) -> None:
 @click.argument("uuid")
 @click.option("--whole", is_flag=True, help="All pages, the confirmed ones too.")
 @user_option
-@refuses_clearly
+@on_installation
 def again(uuid: str, whole: bool, login: str) -> None:
     """Send an ended fax again, from its first page that was not confirmed; prints the new delivery's id."""
     with unit_of_work() as uow:

@@ -4,7 +4,8 @@ import click
 
 from cli.fax_commands import json_option
 from cli.gateway import apply_gateway, registrations
-from cli.output import console, language, listing, refuses_clearly
+from cli.installation import on_installation
+from cli.output import console, language, listing, say
 from netfax.db import reading, unit_of_work
 from netfax.lines.models import Trunk, TrunkKind
 from netfax.lines.service import add_trunk, list_trunks, remove_trunk
@@ -17,6 +18,7 @@ from netfax.params.service import list_params, set_param
 from netfax.settings import settings
 
 OPERATOR = "command line"
+LAST_POSITION = 1_000_000
 
 
 @click.group()
@@ -26,7 +28,7 @@ def param() -> None:
 
 @param.command("list")
 @json_option
-@refuses_clearly
+@on_installation
 def param_list(json_wanted: bool) -> None:
     """Every parameter with its value."""
     with reading() as uow:
@@ -49,7 +51,7 @@ def param_list(json_wanted: bool) -> None:
 @param.command("set")
 @click.argument("name")
 @click.argument("value")
-@refuses_clearly
+@on_installation
 def param_set(name: str, value: str) -> None:
     """Set a parameter; it holds at once."""
     with unit_of_work() as uow:
@@ -64,7 +66,7 @@ def trunk() -> None:
 
 @trunk.command("list")
 @json_option
-@refuses_clearly
+@on_installation
 def trunk_list(json_wanted: bool) -> None:
     """Every trunk, and who is registered or reachable."""
     with reading() as uow:
@@ -90,7 +92,7 @@ def trunk_list(json_wanted: bool) -> None:
         ("name", "kind", "host", "port", "number", "prefix", "t38", "channels", "busy", "registered"),
         rows,
         json_wanted=json_wanted,
-        empty="There is no trunk; `netfax trunk add` makes one.",
+        empty=say("There is no trunk; `netfax trunk add` makes one.", "还没有线路；用 `netfax trunk add` 添加。"),
     )
 
 
@@ -103,11 +105,11 @@ def trunk_list(json_wanted: bool) -> None:
 @click.option("--secret", default="", help="The password; an IAX2 soft modem registers with it.")
 @click.option("--number", default="", help="IAX2: the number that the soft modem answers.")
 @click.option("--prefix", default="", help="Serve only numbers that begin so (country code first, as in 8620).")
-@click.option("--position", default=100, type=click.IntRange(0), help="Lower is tried first.")
+@click.option("--position", default=100, type=click.IntRange(0, LAST_POSITION), help="Lower is tried first.")
 @click.option("--channels", default=None, type=int, help="How many calls at once (SIP 30, IAX2 1).")
 @click.option("--max-out", default=None, type=int, help="How many of them calls out may take; all without it.")
 @click.option("--t38/--no-t38", default=True, help="SIP: whether the provider speaks T.38.")
-@refuses_clearly
+@on_installation
 def trunk_add(
     kind: str,
     name: str,
@@ -146,7 +148,7 @@ def trunk_add(
 
 @trunk.command("remove")
 @click.argument("name")
-@refuses_clearly
+@on_installation
 def trunk_remove(name: str) -> None:
     """Take a trunk out of use, on the running system too; the calls that it carried keep their history."""
     with unit_of_work() as uow:
@@ -161,7 +163,7 @@ def user() -> None:
 
 @user.command("list")
 @json_option
-@refuses_clearly
+@on_installation
 def user_list(json_wanted: bool) -> None:
     """Every user with his fax numbers."""
     with reading() as uow:
@@ -172,7 +174,7 @@ def user_list(json_wanted: bool) -> None:
             {"login": each.login, "role": each.role.value, "numbers": ", ".join(numbers.get(each.id, []))}
             for each in list_users(uow)
         ]
-    listing(("login", "role", "numbers"), rows, json_wanted=json_wanted, empty="There is no user.")
+    listing(("login", "role", "numbers"), rows, json_wanted=json_wanted, empty=say("There is no user.", "没有用户。"))
 
 
 @click.group()
@@ -183,7 +185,7 @@ def number() -> None:
 @number.command("give")
 @click.argument("fax_number")
 @click.argument("login")
-@refuses_clearly
+@on_installation
 def number_give(fax_number: str, login: str) -> None:
     """Make a user the owner of a number of his domain."""
     with unit_of_work() as uow:
@@ -194,7 +196,7 @@ def number_give(fax_number: str, login: str) -> None:
 
 @number.command("list")
 @json_option
-@refuses_clearly
+@on_installation
 def number_list(json_wanted: bool) -> None:
     """Every owned number and its owner."""
     with reading() as uow:
@@ -202,4 +204,5 @@ def number_list(json_wanted: bool) -> None:
             {"number": owned.identity, "owner": owned.user.login, "since": owned.since}
             for owned in uow.session.query(OwnedNumber).order_by(OwnedNumber.identity)
         ]
-    listing(("number", "owner", "since"), rows, json_wanted=json_wanted, empty="No number has an owner.")
+    empty = say("No number has an owner.", "还没有号码分配给用户。")
+    listing(("number", "owner", "since"), rows, json_wanted=json_wanted, empty=empty)

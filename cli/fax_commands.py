@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from cli.output import as_json, console, language, listing, mode_words, refuses_clearly
+from cli.installation import on_installation
+from cli.output import as_json, console, language, listing, mode_words, say
 from netfax.db import UnitOfWork, reading
 from netfax.documents.preview import to_pdf
+from netfax.errors import UserError
 from netfax.faxes import listing as lists
 from netfax.faxes import live
 from netfax.faxes.models import Direction, MailboxItem, Priority, Reception
@@ -19,10 +21,16 @@ from netfax.storage.service import path_of
 
 json_option = click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
 user_option = click.option("--user", "login", required=True, help="Whose, as he signs in: name or name@domain.")
-page_option = click.option("--page", default=1, type=click.IntRange(1), help="Which page of the list.")
+page_option = click.option("--page", default=1, type=click.IntRange(1, lists.LAST_PAGE), help="Which page of the list.")
 
 PAGE_SIZE = 50
-_INSIDE = {"en": "Internal", "zh": "内部"}
+TIFF_ENDS = (".tif", ".tiff")
+
+
+class NotAFaxFile(UserError):
+    code = "not_a_fax_file"
+    en = "A fax is saved as PDF or TIFF: let the name end in .pdf or .tif, not as {name!r}."
+    zh = "传真只能保存为 PDF 或 TIFF：文件名应以 .pdf 或 .tif 结尾，而不是 {name!r}。"
 
 
 def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
@@ -39,7 +47,7 @@ def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
 @click.option("--at", "planned", default="", help="Not before this time, as 2026-12-31 08:30 in the user's time zone.")
 @click.option("--key", default=None, help="A name of yours for this request: repeated, it is no second fax.")
 @json_option
-@refuses_clearly
+@on_installation
 def send(
     files: tuple[Path, ...],
     numbers: str,
@@ -67,7 +75,12 @@ def send(
     if json_wanted:
         as_json(accepted)
     else:
-        console.print(f"Accepted: {len(accepted)} fax(es). `netfax queue --user {login}` follows them.", markup=False)
+        follow = f"netfax queue --user {login}"
+        words = say(
+            f"Accepted: {len(accepted)} fax(es). `{follow}` follows them.",
+            f"已接受 {len(accepted)} 份传真，可用 `{follow}` 查看进度。",
+        )
+        console.print(words, markup=False)
         for uuid in accepted:
             console.print(uuid, markup=False)
 
@@ -76,23 +89,22 @@ def send(
 @user_option
 @page_option
 @json_option
-@refuses_clearly
+@on_installation
 def queue(login: str, page: int, json_wanted: bool) -> None:
     """What waits or is on the line now (发送队列), with live progress."""
     with reading() as uow:
         items = lists.send_queue(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
         rows = [outgoing_row(item) for item in items]
     columns = ("number", "uuid", "to", "title", "state", "cause", "tries", "next_try_at", "pages", "progress")
-    listing(
-        columns, rows, json_wanted=json_wanted, empty="The queue is empty; `netfax send FILE --to NUMBER` fills it."
-    )
+    empty = say("The queue is empty; `netfax send` fills it.", "发送队列为空；用 `netfax send` 发送传真。")
+    listing(columns, rows, json_wanted=json_wanted, empty=empty)
 
 
 @click.command()
 @user_option
 @page_option
 @json_option
-@refuses_clearly
+@on_installation
 def sent(login: str, page: int, json_wanted: bool) -> None:
     """Faxes that have ended (已发传真)."""
     with reading() as uow:
@@ -111,14 +123,17 @@ def sent(login: str, page: int, json_wanted: bool) -> None:
         "mode",
         "ended_at",
     )
-    listing(columns, rows, json_wanted=json_wanted, empty="No fax has ended yet; `netfax queue` shows what waits.")
+    empty = say(
+        "No fax has ended yet; `netfax queue` shows what waits.", "还没有已结束的传真；用 `netfax queue` 查看队列。"
+    )
+    listing(columns, rows, json_wanted=json_wanted, empty=empty)
 
 
 @click.command()
 @user_option
 @page_option
 @json_option
-@refuses_clearly
+@on_installation
 def inbox(login: str, page: int, json_wanted: bool) -> None:
     """Received faxes of a user (收件箱)."""
     with reading() as uow:
@@ -126,15 +141,18 @@ def inbox(login: str, page: int, json_wanted: bool) -> None:
         rows = [incoming_row(item) for item in items]
     for row in rows:
         # R3.7: what was handed over inside has no caller's number.
-        row["from"] = row["caller"] or (_INSIDE[language()] if row["sender"] else "")
+        row["from"] = row["caller"] or (say("Internal", "内部") if row["sender"] else "")
     columns = ("number", "uuid", "from", "station_id", "called", "received_at", "pages", "bytes", "state")
-    listing(columns, rows, json_wanted=json_wanted, empty="The inbox is empty; callers fax to this user's number.")
+    empty = say(
+        "The inbox is empty; callers fax to this user's number.", "收件箱为空；发往该用户号码的传真会出现在这里。"
+    )
+    listing(columns, rows, json_wanted=json_wanted, empty=empty)
 
 
 @click.command()
 @user_option
 @json_option
-@refuses_clearly
+@on_installation
 def receiving(login: str, json_wanted: bool) -> None:
     """Calls that bring a fax at this moment (接收队列), with live progress."""
     with reading() as uow:
@@ -154,22 +172,26 @@ def receiving(login: str, json_wanted: bool) -> None:
         for call in calls
     ]
     columns = ("caller", "called", "recipient", "trunk", "since", "pages", "rate")
-    listing(columns, rows, json_wanted=json_wanted, empty="No fax comes in at this moment.")
+    empty = say("No fax comes in at this moment.", "目前没有正在接收的传真。")
+    listing(columns, rows, json_wanted=json_wanted, empty=empty)
 
 
 @click.command()
 @click.argument("uuid")
 @user_option
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .pdf or .tif file.")
-@refuses_clearly
+@on_installation
 def save(uuid: str, login: str, out: Path) -> None:
     """Save the pages of a fax as PDF or TIFF, by the end of the file's name."""
+    end = out.suffix.lower()
+    if end not in (".pdf", *TIFF_ENDS):
+        raise NotAFaxFile(name=out.name)
     with reading() as uow:
         blob = lists.image_of(lists.get_item(uow, viewer_of(uow, login), uuid))
-    if out.suffix.lower() == ".pdf":
-        to_pdf(path_of(blob), out)
-    else:
+    if end in TIFF_ENDS:
         out.write_bytes(path_of(blob).read_bytes())
+    else:
+        to_pdf(path_of(blob), out)
 
 
 def outgoing_row(item: MailboxItem) -> dict[str, object]:

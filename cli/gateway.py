@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, NotConnected
+from cli.output import say
 from netfax import telephony
 from netfax.db import reading
 from netfax.lines.models import TrunkKind
@@ -31,9 +32,11 @@ def apply_gateway(settings: Settings, removed: Sequence[str] = ()) -> str:
         while time.monotonic() < deadline:
             known = set(registrations(settings, removed))
             if wanted <= known and known.isdisjoint(removed):
-                return "Saved, and the running gateway has taken it."
+                return say("Saved, and the running gateway has taken it.", "已保存，运行中的网关已生效。")
             time.sleep(0.5)
-    return "Saved; the gateway does not answer and takes it at its next start."
+    return say(
+        "Saved; the gateway does not answer and takes it at its next start.", "已保存；网关没有应答，下次启动时生效。"
+    )
 
 
 def registrations(settings: Settings, also: Sequence[str] = ()) -> dict[str, str]:

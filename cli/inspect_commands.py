@@ -8,7 +8,8 @@ import click
 
 from cli.fax_commands import json_option
 from cli.gateway import live_channels
-from cli.output import as_json, console, harmless, language, listing, refuses_clearly, table
+from cli.installation import on_installation
+from cli.output import as_json, console, harmless, language, listing, say, table
 from cli.timeline import print_trace
 from netfax import alarms
 from netfax.db import reading, unit_of_work
@@ -21,12 +22,6 @@ from netfax.settings import settings
 SHOWN = 5
 
 
-class NotInstalled(UserError):
-    code = "not_installed"
-    en = "There is no NetFax in {home}: set NETFAX_HOME, or make one with `netfax run`."
-    zh = "{home} 中没有 NetFax：请设置 NETFAX_HOME，或用 `netfax run` 新建。"
-
-
 class NoSuchAlarm(UserError):
     code = "no_such_alarm"
     en = "No alarm {text!r} is open; `netfax alarm list` shows the open ones."
@@ -36,13 +31,12 @@ class NoSuchAlarm(UserError):
 @click.command("verify")
 @click.option("--repair", "repair_wanted", is_flag=True, help="Mend what can be mended without losing anything.")
 @json_option
-@refuses_clearly
+@on_installation
 def verify_command(repair_wanted: bool, json_wanted: bool) -> None:
-    """Hold the running system against what must always hold; exit code 1 when something does not.
+    """Hold the running system against what must always hold; it reads every stored file.
 
-    It reads every stored file.
+    Exit code 1 when something does not hold, 2 when the gateway could not be asked for all of it.
     """
-    _installed()
     checked = verify(live_channels(settings()))
     mended = repair(checked) if repair_wanted else []
     if mended:
@@ -52,16 +46,15 @@ def verify_command(repair_wanted: bool, json_wanted: bool) -> None:
     else:
         _print_mended(mended)
         _print_checked(checked)
-    sys.exit(0 if _holds(checked) else 1)
+    sys.exit(_exit_code(checked))
 
 
 @click.command()
 @click.argument("fax", metavar="ID")
 @json_option
-@refuses_clearly
+@on_installation
 def trace(fax: str, json_wanted: bool) -> None:
     """The whole history of one fax: ID is its running number, or the id of its item, delivery, call or reception."""
-    _installed()
     with reading() as uow:
         history = trace_fax(uow, fax)
     if json_wanted:
@@ -77,10 +70,9 @@ def alarm() -> None:
 
 @alarm.command("list")
 @json_option
-@refuses_clearly
+@on_installation
 def alarm_list(json_wanted: bool) -> None:
     """Every alarm that nobody has cleared."""
-    _installed()
     with reading() as uow:
         rows: list[dict[str, object]] = [
             {
@@ -93,39 +85,40 @@ def alarm_list(json_wanted: bool) -> None:
             }
             for each in alarms.open_alarms(uow)
         ]
-    empty = _say("No alarm is open.", "没有未处理的告警。")
+    empty = say("No alarm is open.", "没有未处理的告警。")
     listing(("number", "raised_at", "title", "subject", "text"), rows, json_wanted=json_wanted, empty=empty)
 
 
 @alarm.command("clear")
 @click.argument("number", metavar="ID")
-@refuses_clearly
+@on_installation
 def alarm_clear(number: str) -> None:
     """Put an alarm away that you have seen to; ID is its number in the list."""
-    _installed()
     with unit_of_work() as uow:
         if not (number.isascii() and number.isdecimal() and len(number) < 10 and alarms.put_away(uow, int(number))):
             raise NoSuchAlarm(text=number[:40])
-    console.print(_say(f"Alarm {number} is cleared.", f"告警 {number} 已处理。"), markup=False)
-
-
-def _installed() -> None:
-    """`NotInstalled` where nothing was ever started: a mistyped home must not become a new, empty one."""
-    if not (settings().home / "secrets.json").exists():
-        raise NotInstalled(home=settings().home)
+    console.print(say(f"Alarm {number} is cleared.", f"告警 {number} 已处理。"), markup=False)
 
 
 # --- What verify says ---
 
 
 def _holds(checked: Sequence[Checked]) -> bool:
-    return not any(each.breaches for each in checked)
+    return all(_state(each) in ("holds", "not built") for each in checked)
+
+
+def _exit_code(checked: Sequence[Checked]) -> int:
+    if any(each.breaches for each in checked):
+        return 1
+    return 0 if _holds(checked) else 2
 
 
 def _state(checked: Checked) -> str:
     if not checked.built:
         return "not built"
-    return "breached" if checked.breaches else "holds"
+    if checked.breaches:
+        return "breached"
+    return "not asked" if checked.unasked else "holds"
 
 
 def _row(checked: Checked) -> dict[str, object]:
@@ -164,11 +157,11 @@ def _print_mended(mended: Sequence[Mended]) -> None:
 
 
 def _print_checked(checked: Sequence[Checked]) -> None:
-    words = {"holds": "符合", "breached": "不符", "not built": "未实现"}
+    words = {"holds": "符合", "breached": "不符", "not asked": "未查", "not built": "未实现"}
     rows = [
         (
             each.promise.code,
-            _say(_state(each), words[_state(each)]),
+            say(_state(each), words[_state(each)]),
             each.looked_at if each.built else "",
             len(each.breaches) if each.built else "",
             each.promise.sentence.text(language()),
@@ -191,13 +184,9 @@ def _breach_lines(checked: Checked) -> list[str]:
             for breach in checked.breaches
             if breach.rule is rule
         ]
-        more = _say(f" and {len(ids) - SHOWN} more", f" 等 {len(ids)} 个") if len(ids) > SHOWN else ""
+        more = say(f" and {len(ids) - SHOWN} more", f" 等 {len(ids)} 个") if len(ids) > SHOWN else ""
         lines.append(f"{checked.promise.code}: {rule.wrong.text(language())}: {', '.join(ids[:SHOWN])}{more}")
     for rule in checked.unasked:
-        unasked = _say("the gateway does not answer, so nobody looked for", "网关没有应答，未检查")
+        unasked = say("the gateway does not answer, so nobody looked for", "网关没有应答，未检查")
         lines.append(f"{checked.promise.code}: {unasked}: {rule.wrong.text(language())}")
     return lines
-
-
-def _say(english: str, chinese: str) -> str:
-    return chinese if language() == "zh" else english

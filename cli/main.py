@@ -10,7 +10,8 @@ import netfax.models  # noqa: F401 - relationships between rooms need every mode
 from cli import act_commands, admin_commands, demonstration, fax_commands, inspect_commands, runstate
 from cli.beats import database_beats
 from cli.fax_commands import json_option
-from cli.output import as_json, console, language, refuses_clearly, table
+from cli.installation import on_installation
+from cli.output import as_json, console, language, refuses_clearly, say, table
 from cli.run import run as run_all
 from cli.status import MachineStatus, collect
 from netfax.log import set_up_terminal_log
@@ -25,10 +26,11 @@ def main() -> None:
 
 @main.command()
 @click.option("--demo/--no-demo", default=True, help="On the first start: send and receive a fax as a demonstration.")
+@click.option("--new-database", is_flag=True, help="Use another database than before from now on.")
 @refuses_clearly
-def run(demo: bool) -> None:
+def run(demo: bool, new_database: bool) -> None:
     """Run everything on this machine, in the foreground; Ctrl-C ends it."""
-    sys.exit(run_all(settings(), demo=demo))
+    sys.exit(run_all(settings(), demo=demo, new_database=new_database))
 
 
 @main.command()
@@ -36,7 +38,10 @@ def run(demo: bool) -> None:
 def stop() -> None:
     """End a running NetFax from elsewhere."""
     was_running = runstate.stop(settings().home)
-    console.print("NetFax has ended." if was_running else "NetFax does not run.", markup=False)
+    words = (
+        say("NetFax has ended.", "NetFax 已停止。") if was_running else say("NetFax does not run.", "NetFax 没有运行。")
+    )
+    console.print(words, markup=False)
 
 
 @main.command()
@@ -53,14 +58,10 @@ def status(json_wanted: bool) -> None:
 
 
 @main.command("demo")
-@refuses_clearly
+@on_installation
 def demo_command() -> None:
     """Send a fax to the simulated network and take one from it, as the first start does."""
-    try:
-        demonstration.demonstrate(settings())
-    except demonstration.DemonstrationFailed as failure:
-        click.echo(failure.text(language()), err=True)
-        sys.exit(1)
+    demonstration.demonstrate(settings())
 
 
 for command in (

@@ -1,4 +1,4 @@
-"""How commands speak: tables for people, JSON for programs, one sentence and exit code 2 for bad input."""
+"""How commands speak: tables for people, JSON for programs, one sentence for what can't be done."""
 
 import json
 import locale
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from netfax.errors import UserError
+from netfax.errors import NetFaxError, UserError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,18 +30,36 @@ def language() -> str:
     return "zh" if (locale.normalize(name) or name).startswith("zh") else "en"
 
 
+def say(english: str, chinese: str) -> str:
+    """The one that is in the terminal's language."""
+    return chinese if language() == "zh" else english
+
+
 def refuses_clearly(command: Callable[P, T]) -> Callable[P, T]:
-    """A user's error becomes its sentence on standard error and exit code 2, without a traceback."""
+    """An error becomes its sentence on standard error, without a traceback.
+
+    The exit code is 2 when something else must be asked for, 1 when it is the system that could not do it.
+    """
 
     @wraps(command)
     def wrapped(*arguments: P.args, **options: P.kwargs) -> T:
         try:
             return command(*arguments, **options)
-        except UserError as error:
+        except NetFaxError as error:
             click.echo(harmless(error.text(language())), err=True)
-            sys.exit(2)
+            sys.exit(2 if isinstance(error, UserError) else 1)
+        except BrokenPipeError:
+            raise  # nobody reads on, which click takes for the end it is
+        except OSError as error:
+            click.echo(harmless(_system_error(error)), err=True)
+            sys.exit(1)
 
     return wrapped
+
+
+def _system_error(error: OSError) -> str:
+    what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    return say(f"The system refuses: {what}.", f"系统拒绝操作：{what}。")
 
 
 def as_json(value: Any) -> None:

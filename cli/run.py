@@ -8,13 +8,15 @@ from sqlalchemy import select
 
 from cli import demonstration, first_start, services
 from cli.beats import database_beats
+from cli.installation import check_database, remember_database
 from cli.output import console, language
-from cli.runstate import ServiceRecord
+from cli.runstate import RunLock, ServiceRecord
 from cli.supervisor import Supervisor, ends_on_signal
 from dialplan.asterisk import make_root, prepare
 from dialplan.gateway import write_gateway
 from dialplan.render import network_files, write
 from netfax.db import reading
+from netfax.errors import NetFaxError
 from netfax.faxes.models import Delivery
 from netfax.migrate import migrate
 from netfax.settings import Settings, make_secrets
@@ -22,11 +24,23 @@ from netfax.settings import Settings, make_secrets
 READY_SECONDS = 90
 
 
-def run(settings: Settings, *, demo: bool) -> int:
-    """Run until Ctrl-C, SIGTERM or `netfax stop`; the exit code. Raises UserError for what the operator can mend."""
+def run(settings: Settings, *, demo: bool, new_database: bool = False) -> int:
+    """Run until Ctrl-C, SIGTERM or `netfax stop`; the exit code. Raises UserError for what the operator can mend.
+
+    Where one runs already, or with another database unless `new_database`, nothing is touched.
+    """
     started = time.monotonic()
-    prepare_home(settings)
-    supervisor = Supervisor(settings, services.all_services(settings, database_beats), _Teller(language()).tell)
+    with RunLock(settings.home) as lock:
+        if not new_database:
+            check_database(settings)
+        prepare_home(settings)
+        wanted = services.all_services(settings, database_beats)
+        _serve(settings, Supervisor(settings, wanted, _Teller().tell, lock=lock), started, demo=demo)
+    return 0
+
+
+def _serve(settings: Settings, supervisor: Supervisor, started: float, *, demo: bool) -> None:
+    """Start everything, show the demonstration, and stay until told to end; then end everything."""
     with ends_on_signal():
         try:
             supervisor.start()
@@ -41,14 +55,13 @@ def run(settings: Settings, *, demo: bool) -> int:
             console.print("Stopping …", markup=False)
         finally:
             supervisor.stop()
-    return 0
 
 
 def prepare_home(settings: Settings) -> None:
     """Secrets, schema, first accounts, Asterisk's root and both configurations; what is there is kept."""
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_secrets(settings.home)
     migrate()
+    remember_database(settings)
     first_start.make_first_accounts(settings)
     make_root(settings.asterisk, lambda line: console.print(line, markup=False))
     write_gateway(settings)
@@ -64,7 +77,7 @@ def show(settings: Settings, *, demo: bool) -> None:
     try:
         if demo and not used:
             demonstration.demonstrate(settings)
-    except demonstration.DemonstrationFailed as failure:
+    except NetFaxError as failure:  # what does not succeed once is no reason to end
         console.print(failure.text(language()), markup=False)
     console.print(f"\nPortal: http://{settings.portal_address}:{settings.port('portal')}/", markup=False)
     for account in first_start.first_accounts(settings):
@@ -77,8 +90,7 @@ def show(settings: Settings, *, demo: bool) -> None:
 class _Teller:
     """Prints each service once it is up, and every trouble."""
 
-    def __init__(self, language: str) -> None:
-        self._language = language
+    def __init__(self) -> None:
         self._lock = Lock()
 
     def tell(self, record: ServiceRecord) -> None:

@@ -13,9 +13,9 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from cli import processes
 from netfax.errors import UserError
@@ -84,8 +84,11 @@ class RunLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise AlreadyRunning, which names the holder."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Take the lock, unless it is ours already, or raise AlreadyRunning, which names the holder."""
+        if self._file is not None:
+            return
+        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path.parent.mkdir(exist_ok=True)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _locked(file):
             holder = os.pread(file, 32, 0).decode() or "?"
@@ -99,6 +102,13 @@ class RunLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.release()
 
 
 def _locked(file: int) -> bool:
@@ -177,14 +187,16 @@ def stop(home: Path) -> bool:
 
 
 def _record_of_holder(home: Path) -> RunRecord | None:
-    """The state file of the one that holds the lock; for a moment after its start it is still its predecessor's."""
+    """The state file of the one that holds the lock. Until it starts services, it is still its predecessor's."""
     end = time.monotonic() + 2.0
     while is_running(home):
-        record = read(home)
-        if record is not None and str(record.pid) == (home / "run" / "supervisor.lock").read_text():
+        record, holder = read(home), (home / "run" / "supervisor.lock").read_text()
+        if record is not None and str(record.pid) == holder:
             return record
-        if time.monotonic() > end:
-            break
+        if time.monotonic() > end and (process := processes.look(int(holder or 0))):
+            # It still prepares the home; what its predecessor left has not been ended yet.
+            left = record or RunRecord(run_id="", pid=0, start_ticks=0, boot_id=processes.boot_id())
+            return replace(left, pid=process.pid, start_ticks=process.start_ticks)
         time.sleep(0.05)
     return read(home)
 

@@ -242,6 +242,7 @@ def _portal(settings: Settings, env: Mapping[str, str]) -> Service:
         "--threads": str(PORTAL_THREADS),
         "--graceful-timeout": "2",
         "--worker-tmp-dir": str(settings.run_dir),
+        "--logger-class": "webapp.log.PortalLog",
     }
     words = [word for option in options.items() for word in option]
     return Service(

@@ -36,7 +36,8 @@ class Supervisor:
     """Runs `services` on the home of `settings`.
 
     `start`, then `wait_ready` and `run_forever`, at last `stop`, which is safe at any moment and more than once.
-    `on_change` is called from the keepers' threads at each change of a service's state or detail.
+    `on_change` is called from the keepers' threads at each change of a service's state or detail. Who prepares the
+    home before has its `lock` already, and lends it.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class Supervisor:
         services: Sequence[Service],
         on_change: OnChange = lambda record: None,
         log_bytes: int = LOG_BYTES,
+        lock: RunLock | None = None,
     ) -> None:
         self._settings = settings
         self._on_change = on_change
         self._log_bytes = log_bytes
-        self._lock = RunLock(settings.home)
+        self._lock = lock or RunLock(settings.home)
         self._run_id = secrets.token_hex(8)
         self._changed = threading.Condition()
         # The state of each service that `on_change` heard last.

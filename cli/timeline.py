@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from cli.output import console, harmless, language, local_time, mode_words, table
+from cli.output import console, harmless, language, local_time, mode_words, say, table
 from netfax.alarms import title
 from netfax.faxes.history import Act, read_act
 from netfax.faxes.models import Priority
 from netfax.faxes.results import CAUSES, Cause
-from netfax.faxes.states import STATE_INFO, DeliveryState, ReceptionState
+from netfax.faxes.states import ON_THE_LINE, STATE_INFO, DeliveryState, ReceptionState
 from netfax.faxes.traced import (
     AlarmTrace,
     AttemptTrace,
@@ -31,7 +31,10 @@ class Moment(NamedTuple):
 
 
 def print_trace(trace: FaxTrace) -> None:
-    """Print a history in the terminal's language, times in its zone."""
+    """Print a history in the terminal's language, times in its zone.
+
+    The order is that of the rows, not of their times: a clock may have been set back meanwhile.
+    """
     facts = [*_delivery_facts(trace.delivery), *_reception_facts(trace.reception)]
     for label, value in facts:
         console.print(harmless(f"{label}: {value}"), markup=False)
@@ -41,8 +44,7 @@ def print_trace(trace: FaxTrace) -> None:
         *(moment for alarm in trace.alarms for moment in _alarm_moments(alarm)),
     ]
     console.print()
-    columns = (_say("time", "时间"), _say("what", "事件"), _say("details", "详情"))
-    moments.sort(key=lambda moment: moment.at)
+    columns = (say("time", "时间"), say("what", "事件"), say("details", "详情"))
     table(columns, moments, "")
 
 
@@ -53,46 +55,46 @@ def _delivery_facts(delivery: DeliveryTrace | None) -> Iterator[tuple[str, str]]
     if delivery is None:
         return
     submission = delivery.submission
-    yield _say("Fax", "传真"), f"{_number(delivery.item)}{delivery.id}"
-    yield _say("State", "状态"), _state(delivery.state) + (f": {_cause(delivery.cause)}" if delivery.cause else "")
-    yield _say("From", "发件人"), submission.user
-    yield _say("To", "收件号码"), f"{delivery.number} {submission.recipient_name}".strip()
-    yield _say("Title", "标题"), submission.title
-    yield _say("Pages confirmed", "已确认页数"), f"{delivery.pages_confirmed}/{delivery.pages}"
-    yield _say("Calls", "呼叫次数"), str(delivery.tries)
+    yield say("Fax", "传真"), f"{_number(delivery.item)}{delivery.id}"
+    yield say("State", "状态"), _state(delivery.state) + (f": {_cause(delivery.cause)}" if delivery.cause else "")
+    yield say("From", "发件人"), submission.user
+    yield say("To", "收件号码"), f"{delivery.number} {submission.recipient_name}".strip()
+    yield say("Title", "标题"), submission.title
+    yield say("Pages confirmed", "已确认页数"), f"{delivery.pages_confirmed}/{delivery.pages}"
+    yield say("Calls", "呼叫次数"), str(delivery.tries)
     waiting = (
-        (_say("Next try", "下次呼叫"), delivery.next_try_at),
-        (_say("Planned for", "定时"), delivery.planned_at),
-        (_say("Expires", "发送期限"), delivery.expires_at),
+        (say("Next try", "下次呼叫"), delivery.next_try_at),
+        (say("Planned for", "定时"), delivery.planned_at),
+        (say("Expires", "发送期限"), delivery.expires_at),
     )
     if delivery.ended_at is None:
         yield from ((label, local_time(at)) for label, at in waiting if at is not None)
     if delivery.again_of:
-        yield _say("Sends again", "重发自"), delivery.again_of
+        yield say("Sends again", "重发自"), delivery.again_of
     for again in delivery.sent_again_by:
-        yield _say("Sent again by", "被重发为"), again
+        yield say("Sent again by", "被重发为"), again
     for attachment in submission.attachments:
-        yield _say("Attachment", "附件"), f"{attachment.name}, {_file(attachment.file)}"
+        yield say("Attachment", "附件"), f"{attachment.name}, {_file(attachment.file)}"
     if submission.document:
         sizes = ", ".join(str(size) for size in submission.document.page_bytes)
-        yield _say("Pages", "页面"), f"{_file(submission.document.file)} [{sizes}]"
+        yield say("Pages", "页面"), f"{_file(submission.document.file)} [{sizes}]"
 
 
 def _reception_facts(reception: ReceptionTrace | None) -> Iterator[tuple[str, str]]:
     if reception is None:
         return
-    inside = _say("Internal", "内部")
-    yield _say("Reception", "来件"), f"{_number(reception.item)}{reception.id}"
-    yield _say("State", "状态"), _state(reception.state)
+    inside = say("Internal", "内部")
+    yield say("Reception", "来件"), f"{_number(reception.item)}{reception.id}"
+    yield say("State", "状态"), _state(reception.state)
     yield (
-        _say("Caller", "来电号码"),
+        say("Caller", "来电号码"),
         inside if reception.inside else f"{reception.caller} {reception.station_id}".strip(),
     )
-    yield _say("Called", "被叫号码"), reception.called
-    yield _say("Recipient", "收件人"), reception.user
-    yield _say("Pages on disk", "存盘页数"), f"{reception.pages} ({_confirmed(reception.pages_confirmed)})"
+    yield say("Called", "被叫号码"), reception.called
+    yield say("Recipient", "收件人"), reception.user
+    yield say("Pages on disk", "存盘页数"), f"{reception.pages} ({_confirmed(reception.pages_confirmed)})"
     if reception.file:
-        yield _say("Pages", "页面"), _file(reception.file)
+        yield say("Pages", "页面"), _file(reception.file)
 
 
 def _number(item: ItemTrace | None) -> str:
@@ -100,7 +102,7 @@ def _number(item: ItemTrace | None) -> str:
 
 
 def _file(file: StoredFile) -> str:
-    there = _say("on disk", "在磁盘上") if file.present else _say("NOT ON DISK", "不在磁盘上")
+    there = say("on disk", "在磁盘上") if file.present else say("NOT ON DISK", "不在磁盘上")
     return f"{file.size} B, SHA-256 {file.sha256}, {there}"
 
 
@@ -111,13 +113,31 @@ def _delivery_moments(delivery: DeliveryTrace | None) -> Iterator[Moment]:
     if delivery is None:
         return
     submission = delivery.submission
-    yield Moment(submission.created_at, _say("submitted", "提交"), submission.user)
+    yield Moment(submission.created_at, say("submitted", "提交"), submission.user)
     if submission.document:
         pages = submission.document.pages
-        yield Moment(submission.document.created_at, _say("pages drawn", "页面转换完成"), _pages(pages))
-    yield from (_change(change) for change in delivery.changes)
-    for ordinal, attempt in enumerate(delivery.attempts, start=1):
-        yield from _attempt_moments(ordinal, attempt)
+        yield Moment(submission.document.created_at, say("pages drawn", "页面转换完成"), _pages(pages))
+    yield from _states_and_calls(delivery)
+
+
+def _states_and_calls(delivery: DeliveryTrace) -> Iterator[Moment]:
+    """A call begins where its fax is dialled, and has ended before the fax leaves the line."""
+    calls = [
+        (list(_call_begins(ordinal, attempt)), list(_call_ends(ordinal, attempt)))
+        for ordinal, attempt in enumerate(delivery.attempts, start=1)
+    ]
+    its_end: list[Moment] = []
+    for change in delivery.changes:
+        if change.after not in ON_THE_LINE:
+            yield from its_end
+            its_end = []
+        yield _change(change)
+        if calls and change.before != change.after == DeliveryState.DIALING:
+            begin, its_end = calls.pop(0)
+            yield from begin
+    yield from its_end
+    for begin, end in calls:
+        yield from (*begin, *end)
 
 
 def _change(change: ChangeTrace) -> Moment:
@@ -125,17 +145,18 @@ def _change(change: ChangeTrace) -> Moment:
     return Moment(change.at, " → ".join(states), f"{change.actor}: {_reason(change.reason)}".removesuffix(": "))
 
 
-def _attempt_moments(ordinal: int, attempt: AttemptTrace) -> Iterator[Moment]:
-    call = _say(f"call {ordinal}", f"第 {ordinal} 次呼叫")
+def _call_begins(ordinal: int, attempt: AttemptTrace) -> Iterator[Moment]:
+    call = _call(ordinal)
     asked = f"{attempt.asked_mode} {attempt.modem}{' ECM' if attempt.ecm else ''}{' fine' if attempt.fine else ''}"
-    first = _say(f"from page {attempt.first_page}", f"从第 {attempt.first_page} 页起")
-    yield Moment(
-        attempt.created_at, _say(f"{call} decided on", f"{call}：已安排"), f"{attempt.trunk}, {asked}, {first}"
-    )
+    first = say(f"from page {attempt.first_page}", f"从第 {attempt.first_page} 页起")
+    yield Moment(attempt.created_at, say(f"{call} decided on", f"{call}：已安排"), f"{attempt.trunk}, {asked}, {first}")
     if attempt.originated_at:
-        yield Moment(attempt.originated_at, _say(f"{call} placed", f"{call}：已拨出"), attempt.id)
+        yield Moment(attempt.originated_at, say(f"{call} placed", f"{call}：已拨出"), attempt.id)
     if attempt.answered_at:
-        yield Moment(attempt.answered_at, _say(f"{call} answered", f"{call}：已接通"), attempt.station_id)
+        yield Moment(attempt.answered_at, say(f"{call} answered", f"{call}：已接通"), attempt.station_id)
+
+
+def _call_ends(ordinal: int, attempt: AttemptTrace) -> Iterator[Moment]:
     if attempt.ended_at:
         words = [_cause(attempt.cause) if attempt.cause else "", attempt.status_text]
         if attempt.hangup_cause:
@@ -143,27 +164,31 @@ def _attempt_moments(ordinal: int, attempt: AttemptTrace) -> Iterator[Moment]:
         if attempt.answered_at:
             words.append(_on_the_line(attempt.pages_confirmed, attempt.rate, attempt.mode, attempt.seconds))
         detail = " · ".join(word for word in words if word)
-        yield Moment(attempt.ended_at, _say(f"{call} ended", f"{call}：已结束"), detail)
+        yield Moment(attempt.ended_at, say(f"{_call(ordinal)} ended", f"{_call(ordinal)}：已结束"), detail)
+
+
+def _call(ordinal: int) -> str:
+    return say(f"call {ordinal}", f"第 {ordinal} 次呼叫")
 
 
 def _reception_moments(reception: ReceptionTrace | None) -> Iterator[Moment]:
     if reception is None:
         return
     if reception.inside:
-        yield Moment(reception.started_at, _say("handed over inside", "内部送达"), reception.user)
+        yield Moment(reception.started_at, say("handed over inside", "内部送达"), reception.user)
         return
-    yield Moment(reception.started_at, _say("call came in", "来电"), f"{reception.trunk} {reception.channel}".strip())
+    yield Moment(reception.started_at, say("call came in", "来电"), f"{reception.trunk} {reception.channel}".strip())
     if reception.ended_at:
         line = _on_the_line(reception.pages_confirmed, reception.rate, reception.mode, reception.seconds)
         detail = " · ".join(part for part in (_state(reception.state), reception.status_text, line) if part)
-        yield Moment(reception.ended_at, _say("call ended", "通话结束"), detail)
+        yield Moment(reception.ended_at, say("call ended", "通话结束"), detail)
 
 
 def _alarm_moments(alarm: AlarmTrace) -> Iterator[Moment]:
     what = title(alarm.code, language())
-    yield Moment(alarm.raised_at, _say(f"alarm {alarm.number}: {what}", f"告警 {alarm.number}：{what}"), alarm.text)
+    yield Moment(alarm.raised_at, say(f"alarm {alarm.number}: {what}", f"告警 {alarm.number}：{what}"), alarm.text)
     if alarm.cleared_at:
-        yield Moment(alarm.cleared_at, _say(f"alarm {alarm.number} cleared", f"告警 {alarm.number} 已处理"), "")
+        yield Moment(alarm.cleared_at, say(f"alarm {alarm.number} cleared", f"告警 {alarm.number} 已处理"), "")
 
 
 def _on_the_line(confirmed: int, rate: int, mode: str, seconds: int) -> str:
@@ -172,11 +197,11 @@ def _on_the_line(confirmed: int, rate: int, mode: str, seconds: int) -> str:
 
 
 def _confirmed(pages: int) -> str:
-    return _say(f"{pages} confirmed", f"已确认 {pages} 页")
+    return say(f"{pages} confirmed", f"已确认 {pages} 页")
 
 
 def _pages(pages: int) -> str:
-    return _say(f"{pages} page(s)", f"{pages} 页")
+    return say(f"{pages} page(s)", f"{pages} 页")
 
 
 def _state(word: str) -> str:
@@ -192,16 +217,12 @@ def _reason(reason: str) -> str:
     """A cause or an act in words; what is none (a trunk's or a user's name) as it is."""
     match read_act(reason):
         case Act.CANCEL_ASKED, _:
-            return _say("taken back while on the line", "通话中要求取消")
+            return say("taken back while on the line", "通话中要求取消")
         case Act.SEND_NOW, _:
-            return _say("to be sent now", "立即发送")
+            return say("to be sent now", "立即发送")
         case Act.PLAN, at:
             time = local_time(datetime.fromisoformat(at))
-            return _say(f"planned for {time}", f"定时 {time}")
+            return say(f"planned for {time}", f"定时 {time}")
         case Act.PRIORITY, priority:
-            return _say(f"priority {priority}", f"优先级：{PRIORITIES_ZH[Priority(priority)]}")
+            return say(f"priority {priority}", f"优先级：{PRIORITIES_ZH[Priority(priority)]}")
     return _cause(reason) if reason in list(Cause) else reason
-
-
-def _say(english: str, chinese: str) -> str:
-    return chinese if language() == "zh" else english

@@ -29,7 +29,7 @@ class UnsafeSettingError(NetFaxError):
 
     code = "unsafe_setting"
     en = "Trunk {name}: its {field} can't be written into Asterisk's configuration."
-    zh = "中继 {name}：{field} 无法写入 Asterisk 配置。"
+    zh = "线路 {name}：{field} 无法写入 Asterisk 配置。"
 
 
 # Who adds a trunk is told the rules by `netfax.lines`; here stands the last guard before the file.

@@ -32,11 +32,3 @@ class NotFound(UserError):
     code = "not_found"
     en = "There is no such entry, or it is not yours to see."
     zh = "没有这条记录，或者您无权查看。"
-
-
-class NotAllowed(UserError):
-    """The role of the viewer does not include the act."""
-
-    code = "not_allowed"
-    en = "Your account may not do this; ask your administrator."
-    zh = "您的帐号无权进行此操作，请联系管理员。"

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
 
 
 # `attempt_prefix` marks our call ids in Asterisk's events: whoever knows it could forge one past the event filter.
-SECRET_NAMES = ("redis", "ami_bridge", "ami_apply", "ami_network", "session", "attempt_prefix", "trunk_demo")
+SECRET_NAMES = ("redis", "ami_bridge", "ami_apply", "ami_network", "session", "attempt_prefix")
 
 
 @cache

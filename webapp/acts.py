@@ -11,15 +11,15 @@ from netfax.faxes import acts
 from netfax.faxes.cancel import cancel
 from netfax.faxes.errors import NotAPriority, NotATime, PlannedInThePast, PlannedTooFarAhead
 from netfax.faxes.listing import get_item
+from netfax.faxes.plans import read_priority, read_time
 from netfax.faxes.states import DeliveryState
 from webapp.addresses import own_address
-from webapp.faxes import Change, details_page
+from webapp.faxes import Change, details_page, with_progress
 from webapp.identity import viewer
 from webapp.language import language
 from webapp.rows import FaxRow, fax_row
-from webapp.send import read_priority
 from webapp.shown import priorities, sentences
-from webapp.times import read_time
+from webapp.times import zone
 from webapp.words import _, ngettext
 
 blueprint = Blueprint("acts", __name__)
@@ -52,7 +52,9 @@ def send_now(fax: object) -> Answer:
     return _act(
         str(fax),
         lambda uow: acts.send_now(uow, viewer(), str(fax)),
-        lambda row: sentences(_("The fax to %(number)s waits no longer.", number=row.peer), row.reason),
+        lambda row: sentences(
+            _("Within calling hours, the fax to %(number)s waits no longer.", number=row.peer), row.reason
+        ),
     )
 
 
@@ -62,7 +64,7 @@ def plan(fax: object) -> Answer:
     try:
         return _act(
             str(fax),
-            lambda uow: acts.plan(uow, viewer(), str(fax), read_time(typed)),
+            lambda uow: acts.plan(uow, viewer(), str(fax), read_time(typed, zone())),
             lambda row: sentences(_("The fax to %(number)s has another time.", number=row.peer), row.reason),
         )
     except OF_A_FIELD as error:
@@ -123,17 +125,28 @@ def ask_cancel(fax: object) -> Answer:
     row = _read_row(str(fax))
     if not row.acts.cancel:
         return redirect(url_for("faxes.details", fax=row.uuid))
-    return render_template("cancel.html", fax=row)
+    return render_template("cancel.html", fax=with_progress([row])[0], confirmed=_confirmed_before(row))
 
 
 @blueprint.post("/fax/<uuid:fax>/cancel")
 def do_cancel(fax: object) -> Answer:
     def done(row: FaxRow) -> str:
         if row.open:
-            return _("The call to %(number)s is being hung up.", number=row.peer)
+            return sentences(_("The call to %(number)s is being hung up.", number=row.peer), _confirmed_before(row))
         return sentences(_("The fax to %(number)s is cancelled.", number=row.peer), row.reason)
 
     return _act(str(fax), lambda uow: cancel(uow, viewer(), str(fax)), done, url_for("faxes.queue"))
+
+
+def _confirmed_before(row: FaxRow) -> str:
+    """What is there already and can't be taken back; empty for nothing."""
+    if not row.confirmed:
+        return ""
+    return _(
+        "%(confirmed)d of %(pages)d pages were confirmed already; they have arrived and stay there.",
+        confirmed=row.confirmed,
+        pages=row.pages,
+    )
 
 
 def _act(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from netfax.db import UnitOfWork
+from netfax.faxes import again
 from netfax.faxes.listing import seen_by
 from netfax.faxes.models import Delivery, MailboxItem
 from netfax.faxes.states import STATE_INFO, DeliveryState
@@ -24,20 +25,19 @@ class Relative:
     arrived: bool
 
 
-def sent_again(uow: UnitOfWork, viewer: Viewer, delivery_ids: Collection[int]) -> dict[int | None, list[Relative]]:
-    """By delivery, the faxes that send it again, the first one first."""
-    if not delivery_ids:
+def sent_again(uow: UnitOfWork, viewer: Viewer, delivery_ids: Collection[int]) -> dict[int, list[Relative]]:
+    """By delivery, the faxes that send it again, and those that send these again, the first one first."""
+    heirs = again.sent_again(uow, delivery_ids)
+    every = {heir for each in heirs.values() for heir in each}
+    if not every:
         return {}
-    found: dict[int | None, list[Relative]] = {}
     query = (
-        select(Delivery.again_of, MailboxItem.uuid, MailboxItem.id, Delivery.state)
+        select(Delivery.id, MailboxItem.uuid, MailboxItem.id, Delivery.state)
         .join(MailboxItem, MailboxItem.delivery_id == Delivery.id)
-        .where(Delivery.again_of.in_(delivery_ids), seen_by(viewer, Delivery.tenant_id, Delivery.user_id))
-        .order_by(MailboxItem.id)
+        .where(Delivery.id.in_(every), seen_by(viewer, Delivery.tenant_id, Delivery.user_id))
     )
-    for again_of, uuid, number, state in uow.session.execute(query):
-        found.setdefault(again_of, []).append(_relative(uuid, number, state))
-    return found
+    shown = {heir: _relative(uuid, number, state) for heir, uuid, number, state in uow.session.execute(query)}
+    return {first: [shown[heir] for heir in each if heir in shown] for first, each in heirs.items()}
 
 
 def first_sent_as(uow: UnitOfWork, viewer: Viewer, delivery: Delivery) -> Relative | None:

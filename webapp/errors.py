@@ -1,28 +1,37 @@
-"""Errors as pages: a clear sentence, the right status, no traceback."""
+"""Errors as pages: a clear sentence, the right status; the traceback of a failure is in the log alone."""
 
-from flask import Flask, render_template
+from types import TracebackType
+
+import structlog
+from flask import Flask, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from netfax.documents.errors import PageMissing
-from netfax.errors import NotAllowed, NotFound, UserError
+from netfax.errors import NotFound, UserError
+from netfax.faxes.errors import NoPages
 from webapp.language import language
 from webapp.security import largest_upload
 from webapp.words import _
 
+log = structlog.get_logger()
+
 
 def init_app(app: Flask) -> None:
+    app.log_exception = _log_failure  # type: ignore[method-assign]
     app.register_error_handler(UserError, _user_error)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http_error)
 
 
+def _log_failure(exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
+    log.error("request.failed", method=request.method, path=request.path, exc_info=exc_info)
+
+
 def _user_error(error: UserError) -> tuple[str, int]:
     match error:
-        case NotFound() | PageMissing():
+        case NotFound() | NoPages() | PageMissing():
             status = 404
-        case NotAllowed():
-            status = 403
         case _:
             status = 409
     return _page(error.text(language()), status)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from flask import Blueprint, render_template
 
-from netfax.db import UnitOfWork, now, reading
+from netfax.db import now, reading
 from netfax.faxes import live
-from netfax.faxes.listing import Page, send_queue, sent_list
+from netfax.faxes.listing import Page, just_ended, send_queue, sent_list
 from netfax.faxes.models import MailboxItem
 from webapp.details import read_details
 from webapp.identity import me, viewer
@@ -18,9 +18,10 @@ from webapp.times import zone
 
 blueprint = Blueprint("faxes", __name__)
 
-# A fax that has ended stays in sight of the queue for this long, so that its result is seen where it was watched.
+# A fax that has ended stays in sight of the queue for this long, so that its result is seen where it was watched; the
+# last ones, where more have ended.
 STAYS_IN_SIGHT = timedelta(minutes=10)
-MOST_IN_SIGHT = 10
+MOST_IN_SIGHT = 50
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,13 @@ def details_page(fax: str, change: Change = Change()) -> str:
 def _read_queue() -> Queue:
     with reading() as uow:
         page = send_queue(uow, viewer(), page=page_number(), size=me().rows_per_page)
-        ended = _just_ended(uow) if page.number == 1 else []
+        since = now() - STAYS_IN_SIGHT
+        ended = just_ended(uow, viewer(), since, most=MOST_IN_SIGHT) if page.number == 1 else []
         rows = fax_rows(uow, viewer(), sorted([*page.rows, *ended], key=lambda item: item.id, reverse=True))
-    return Queue(_with_progress(rows), page)
+    return Queue(with_progress(rows), page)
 
 
-def _just_ended(uow: UnitOfWork) -> list[MailboxItem]:
-    since = now() - STAYS_IN_SIGHT
-    latest = sent_list(uow, viewer(), size=MOST_IN_SIGHT).rows
-    return [item for item in latest if item.delivery and item.delivery.ended_at and item.delivery.ended_at > since]
-
-
-def _with_progress(rows: list[FaxRow]) -> list[FaxRow]:
+def with_progress(rows: list[FaxRow]) -> list[FaxRow]:
     """Tell the gateway which calls are looked at, and show what it has told of them."""
     calls = [row.call_id for row in rows if row.call_id]
     live.watch(calls)

@@ -7,13 +7,13 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 
 from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.documents.preview import page_png, to_pdf
-from netfax.faxes.listing import get_item, mark_read
+from netfax.faxes.listing import get_item, image_of, mark_read
 from netfax.faxes.models import MailboxItem
 from netfax.storage.disk import work_folder
 from netfax.storage.service import path_of
 from webapp.identity import viewer
 from webapp.paging import page_number
-from webapp.rows import FaxRow, blob_of, fax_row, page_count
+from webapp.rows import FaxRow, fax_row, page_count
 
 blueprint = Blueprint("pages", __name__)
 
@@ -98,10 +98,8 @@ def _shown(uow: UnitOfWork, fax: str) -> tuple[FaxRow, int]:
 
 
 def _image(fax: str) -> Image:
-    """Where the pages lie; 404 while there are none."""
+    """Where the pages lie; `NoPages` while there are none."""
     with reading() as uow:
         item: MailboxItem = get_item(uow, viewer(), fax)
-        blob = blob_of(item)
-        if blob is None:
-            abort(404)
+        blob = image_of(item)
         return Image(item.id, path_of(blob), blob.sha256, page_count(item))

@@ -2,7 +2,7 @@
 
 from flask import request
 
-LAST_PAGE = 1_000_000
+from netfax.faxes.listing import LAST_PAGE
 
 
 def page_number() -> int:

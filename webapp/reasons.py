@@ -8,6 +8,7 @@ from netfax.db import UnitOfWork, now
 from netfax.faxes.dispatch import is_within
 from netfax.faxes.models import Attempt, Delivery
 from netfax.faxes.results import Cause
+from netfax.faxes.retry import RULES
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import get_int, get_text
 from webapp.shown import cause_text, clauses, joined, sentences
@@ -87,15 +88,14 @@ def _next_call(delivery: Delivery, calling: Calling) -> str:
     waits = goes > now()
     last = _last_call(delivery)
     if last is None:
-        return clauses(
-            outside, _("goes at %(time)s", time=near(goes)) if waits else _("goes as soon as a line is free")
-        )
+        goes_when = _("goes at %(time)s", time=near(goes)) if waits else _("goes as soon as a line is free")
+        return clauses(_briefly(delivery.cause), outside, goes_when)
     call, calls = _count(delivery, last, calling)
     if waits:
         again = _("next call at %(time)s (%(call)d of %(calls)d)", time=near(goes), call=call, calls=calls)
     else:
         again = _("next call as soon as a line is free (%(call)d of %(calls)d)", call=call, calls=calls)
-    return clauses(_briefly(last.cause), outside, again)
+    return clauses(_briefly(delivery.cause), outside, again)
 
 
 def _last_call(delivery: Delivery) -> Attempt | None:
@@ -110,7 +110,12 @@ def _count(delivery: Delivery, last: Attempt, calling: Calling) -> tuple[int, in
     else:
         made, retries = delivery.paid_tries, calling.paid_retries
     # The parameter may have been lowered since.
-    return made + 1, max(retries, made) + 1
+    calls = max(retries, made) + 1
+    rule = RULES.get(last.cause) if last.cause is not None else None
+    if rule is not None and rule.calls is not None:
+        of_cause = sum(attempt.cause is last.cause for attempt in delivery.attempts)
+        calls = min(calls, max(made + rule.calls - of_cause, made + 1))
+    return made + 1, calls
 
 
 def _briefly(cause: Cause | None) -> str:
@@ -131,6 +136,7 @@ def _briefly(cause: Cause | None) -> str:
         Cause.REDRAW: _("page size or fineness not supported there"),
         Cause.OUR_FAULT: _("our own system failed"),
         Cause.NOT_CONFIRMED: _("not every page confirmed"),
+        Cause.NO_ROUTE: _("no line serves this number now"),
     }
     return words.get(cause, "") if cause is not None else ""
 

@@ -13,7 +13,6 @@ from netfax.numbers.home import Home
 from netfax.numbers.write import display
 from netfax.org.homes import home_of
 from netfax.org.viewer import Viewer
-from netfax.storage.models import Blob
 from webapp.again import Relative, in_its_place, sent_again
 from webapp.possible import Acts, possible_acts
 from webapp.reasons import Calling, reason
@@ -97,14 +96,6 @@ def fax_rows(uow: UnitOfWork, viewer: Viewer, items: Sequence[MailboxItem]) -> l
         else:
             raise ValueError(f"mailbox item {item.id} has neither delivery nor reception")
     return rows
-
-
-def blob_of(item: MailboxItem) -> Blob | None:
-    """The pages of a fax: what came in, or what goes out; None while they are being drawn."""
-    if item.reception is not None:
-        return item.reception.blob
-    document = item.delivery.submission.document if item.delivery else None
-    return document.blob if document else None
 
 
 def page_count(item: MailboxItem) -> int:

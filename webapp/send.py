@@ -13,6 +13,7 @@ from netfax.db import reading
 from netfax.errors import UserError
 from netfax.faxes.errors import NotAPriority, NotATime, RequestRefused
 from netfax.faxes.models import Priority
+from netfax.faxes.plans import read_priority, read_time
 from netfax.faxes.submit import FaxRequest, Upload, check_request, fingerprint, submit_fax
 from netfax.params.service import get_int, get_text
 from netfax.storage.disk import work_folder
@@ -20,7 +21,7 @@ from webapp.addresses import go_to
 from webapp.identity import viewer
 from webapp.language import language
 from webapp.shown import priorities
-from webapp.times import LONGEST_QUOTE, read_time, zone
+from webapp.times import zone
 from webapp.words import ngettext
 
 blueprint = Blueprint("send", __name__)
@@ -85,13 +86,6 @@ def submit() -> AnyResponse | tuple[str, int]:
     return go_to(url_for("faxes.queue"))
 
 
-def read_priority(text: str) -> Priority:
-    """The priority of that name; `NotAPriority` when there is none."""
-    if text not in list(Priority):
-        raise NotAPriority(text=text[:LONGEST_QUOTE])
-    return Priority(text)
-
-
 def _new_nonce() -> str:
     return secrets.token_urlsafe(16)
 
@@ -122,7 +116,7 @@ def _request(filled: Filled, uploads: list[Upload]) -> FaxRequest:
     except NotAPriority as error:
         unreadable.append(("priority", error))
     try:
-        planned_at = read_time(filled.planned_at) if filled.planned_at.strip() else None
+        planned_at = read_time(filled.planned_at, zone()) if filled.planned_at.strip() else None
         wanted = replace(wanted, planned_at=planned_at)
     except NotATime as error:
         unreadable.append(("planned_at", error))

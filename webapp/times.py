@@ -1,19 +1,13 @@
-"""Instants as a user reads and types them: always in his own zone."""
+"""Instants as a user reads them: always in his own zone."""
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
 from netfax.db import now
-from netfax.faxes.errors import NotATime
 
 DEFAULT_ZONE = "Asia/Shanghai"
-# As <input type="datetime-local"> sends it, and as it is typed where a browser has no such field.
-TYPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
-# Of what was typed, as much as an error repeats.
-LONGEST_QUOTE = 40
 
 
 def zone() -> str:
@@ -50,14 +44,3 @@ def minute(at: datetime) -> str:
 def field_value(at: datetime | None) -> str:
     """An instant as the value of <input type="datetime-local">; empty for none."""
     return "" if at is None else f"{local_time(at):%Y-%m-%dT%H:%M}"
-
-
-def read_time(text: str) -> datetime:
-    """What a user has typed, meant in his own zone, as an instant; `NotATime` when it is none."""
-    typed = text.strip()
-    try:
-        if not TYPED.fullmatch(typed):
-            raise ValueError(typed)
-        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone())).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise NotATime(text=typed[:LONGEST_QUOTE]) from None

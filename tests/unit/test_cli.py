@@ -10,11 +10,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from sqlalchemy import Engine, select, update
 
-from cli import admin_commands, fax_commands
+from cli import act_commands, admin_commands, demonstration, fax_commands
 from cli.main import main
 from cli.output import language
+from dialplan.asterisk import AsteriskRootError
 from netfax.db import unit_of_work
 from netfax.faxes import live
+from netfax.faxes.dial import claim_attempt
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.live import Progress
 from netfax.faxes.models import Attempt, Delivery, Direction, MailboxItem, Reception, Submission
@@ -190,7 +192,9 @@ def test_a_page_of_a_list_is_what_was_asked_for(world: World, monkeypatch: pytes
         make_delivery(world.bob, f"86736772100{last}")
     assert [row["to"][-1] for row in rows("queue", "--user", "bob@demo", "--page", "1")] == ["2", "1"]
     assert [row["to"][-1] for row in rows("queue", "--user", "bob@demo", "--page", "2")] == ["0"]
-    assert run("queue", "--user", "bob@demo", "--page", "0").exit_code == 2
+    for beyond in ("0", "1000001", "9" * 30):
+        assert run("queue", "--user", "bob@demo", "--page", beyond).exit_code == 2
+    assert rows("queue", "--user", "bob@demo", "--page", "1000000") == []
 
 
 # --- What is done ---
@@ -228,6 +232,41 @@ def test_a_fax_is_saved_by_the_end_of_the_files_name(world: World, tmp_path: Pat
     assert (tmp_path / name).read_bytes().startswith(begin)
 
 
+@pytest.mark.parametrize("name", ["x.png", "x", "x.pdf.exe", "pdf", "tif"])
+def test_a_fax_is_saved_as_pdf_or_tiff_alone(world: World, tmp_path: Path, name: str) -> None:
+    source = tmp_path / "source.tif"
+    source.write_bytes(tiff(Image.new("1", (1728, 100), 1)))
+    item = received(world, content=source)
+    target = tmp_path / name
+    assert ".pdf or .tif" in refused("save", item, "--user", "bob@demo", "--out", str(target))
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.pdf", "nowhere/x.tif"])
+def test_what_the_system_refuses_is_one_sentence_and_exit_code_one(world: World, tmp_path: Path, name: str) -> None:
+    source = tmp_path / "source.tif"
+    source.write_bytes(tiff(Image.new("1", (1728, 100), 1)))
+    item = received(world, content=source)
+    for lang, words in (("C.UTF-8", "The system refuses"), ("zh_CN.UTF-8", "系统拒绝操作")):
+        result = run("save", item, "--user", "bob@demo", "--out", str(tmp_path / name), lang=lang)
+        assert (result.exit_code, result.stdout) == (1, "")
+        (sentence,) = result.stderr.splitlines()
+        assert words in sentence
+        assert "nowhere" in sentence
+
+
+def test_what_netfax_itself_can_not_do_is_one_sentence_and_exit_code_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_settings: object) -> None:
+        raise AsteriskRootError(why="no network")
+
+    monkeypatch.setattr(demonstration, "demonstrate", fail)
+    result = run("demo")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("The private Asterisk root could not be made: no network.")
+
+
 def test_a_fax_without_pages_has_nothing_to_save(world: World, tmp_path: Path) -> None:
     item = item_of(make_delivery(world.bob, state=DeliveryState.CONVERTING))
     assert "no pages" in refused("save", item, "--user", "bob@demo", "--out", str(tmp_path / "x.pdf"))
@@ -263,7 +302,8 @@ def test_trunks_are_added_with_what_their_kind_needs(world: World) -> None:
 
 def test_a_trunk_is_removed_and_its_name_free_again(world: World) -> None:
     sip = ("trunk", "add", "--kind", "sip", "--name", "backup", "--host", "sip.example.net")
-    assert run(*sip).exit_code == 0
+    assert run(*sip, "--position", "9" * 10).exit_code == 2
+    assert run(*sip, "--position", "1000000").exit_code == 0
     make_delivery(world.alice)
     dispatch_now()
     assert "Calls are on trunk pstn (1)" in refused("trunk", "remove", "pstn")
@@ -370,6 +410,24 @@ def test_a_chinese_terminal_reads_chinese(world: World) -> None:
     assert "Interval between tries" in run("param", "list").stdout
     item = item_of(make_delivery(world.bob))
     assert run("cancel", item, "--user", "bob@demo", lang="zh_CN.UTF-8").stdout.strip() == "已取消"
+
+
+def test_a_chinese_terminal_reads_chinese_of_what_is_done(world: World, page: Path) -> None:
+    said = run("send", str(page), "--to", FAR, "--user", "bob@demo", lang="zh_CN.UTF-8").stdout
+    assert said.startswith("已接受 1 份传真")
+    assert "收件箱为空" in run("inbox", "--user", "bob@demo", lang="zh_CN.UTF-8").stdout
+
+
+def test_a_chinese_terminal_reads_chinese_of_a_call_that_is_hung_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = make_delivery(world.bob, pages=3, pages_confirmed=2)
+    dispatch_now()
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, only_attempt(), "boot")
+    monkeypatch.setattr(act_commands, "HANG_UP_SECONDS", 0)
+    said = run("cancel", item_of(uuid), "--user", "bob@demo", lang="zh_CN.UTF-8").stdout
+    assert said.splitlines() == ["正在挂断通话…", "正在拨号：取消前已确认 2/3 页"]
 
 
 def assert_harmless(text: str) -> None:

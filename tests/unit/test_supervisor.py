@@ -341,6 +341,22 @@ def test_run_forever_returns_when_told_to_end(settings: Settings) -> None:
         chief.run_forever()
 
 
+def test_one_that_still_prepares_its_home_is_ended_too(settings: Settings) -> None:
+    program = "import sys, time; from pathlib import Path; from cli.runstate import RunLock\n"
+    program += "with RunLock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(1000)"
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-c", program, str(settings.home)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        try:
+            assert runstate.stop(settings.home)
+            assert not runstate.is_running(settings.home)
+        finally:
+            process.kill()
+        assert process.wait(10) == -signal.SIGTERM
+    assert not runstate.stop(settings.home)
+
+
 # --- A supervisor in a process of its own ---
 
 PROGRAM = """

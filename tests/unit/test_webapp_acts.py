@@ -128,6 +128,18 @@ def test_a_fax_on_the_line_can_only_be_cancelled_and_only_once(portal: Portal, w
     assert "Being hung up." in details(portal, uuid)
 
 
+@pytest.mark.parametrize("on_the_line", [False, True])
+def test_cancelling_says_before_and_after_what_was_confirmed(
+    portal: Portal, world: World, on_the_line: bool
+) -> None:  # R5.1
+    uuid = fax_of(world, pages_confirmed=2)
+    if on_the_line:
+        call_out()
+    assert "2 of 3 pages were confirmed already" in portal.get(f"/fax/{item_of(uuid)}{CANCEL}").text
+    _, _, said = do(portal, uuid, CANCEL).partition("alert-success")
+    assert "2 of 3 pages " in said.partition("</div>")[0].partition("</p>")[0]
+
+
 def test_a_fax_whose_document_could_not_be_drawn_cannot_be_sent_again(portal: Portal, world: World) -> None:
     uuid = fax_of(world, S.CONVERTING)
     with unit_of_work() as uow:
@@ -135,7 +147,7 @@ def test_a_fax_whose_document_could_not_be_drawn_cannot_be_sent_again(portal: Po
         delivery.cause = Cause.BAD_DOCUMENT
         change_state(uow, delivery, S.FAILED, actor="test")
     assert offered(portal, uuid) == set()
-    assert "no pages to show yet" in do(portal, uuid, AGAIN)
+    assert "were never drawn" in do(portal, uuid, AGAIN)
 
 
 def test_rows_offer_what_fits_their_state(portal: Portal, world: World) -> None:
@@ -169,7 +181,7 @@ def test_released_planned_fax_waits_for_its_time(portal: Portal, world: World) -
 
 def test_planned_fax_is_sent_now(portal: Portal, world: World) -> None:
     uuid = fax_of(world, S.SCHEDULED, planned_at=now() + timedelta(days=2), next_try_at=now() + timedelta(days=2))
-    assert "waits no longer." in do(portal, uuid, NOW)
+    assert "Within calling hours, the fax to 867367721001 waits no longer." in do(portal, uuid, NOW)
     delivery = delivery_of(uuid)
     assert (delivery.state, delivery.planned_at) == (S.QUEUED, None)
 

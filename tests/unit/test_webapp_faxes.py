@@ -1,5 +1,6 @@
 """Lists, viewer and details of the portal (R4.1, R5.1, R5.4), and cancelling."""
 
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 from netfax.db import Base, engine, now, reading, unit_of_work
 from netfax.faxes import live
 from netfax.faxes.finish import finish_attempt
+from netfax.faxes.history import change_state
 from netfax.faxes.models import Delivery, MailboxItem, Reception
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import DeliveryState
@@ -182,6 +184,24 @@ def test_ended_fax_stays_in_sight_of_the_queue_and_is_in_the_sent_list(portal: P
         page = portal.get(path).text
         assert "Failed" in page, path
         assert "The number does not exist; check it." in page, path
+
+
+def test_fax_that_ends_now_stays_in_sight_however_many_newer_ones_have_ended(portal: Portal, world: World) -> None:
+    uuids = [make_delivery(world.bob, number) for number in ("8610600", *(f"86106{n:02}" for n in range(1, 13)))]
+    with unit_of_work() as uow:
+        for uuid in reversed(uuids):
+            change_state(uow, uow.session.query(Delivery).filter_by(uuid=uuid).one(), DeliveryState.FAILED, actor="t")
+    assert "8610600" in portal.get("/queue").text
+
+
+def test_fax_that_ended_long_ago_is_no_more_in_sight_of_the_queue(portal: Portal, world: World) -> None:
+    uuid = make_delivery(world.bob, "8610600")
+    with unit_of_work() as uow:
+        delivery = uow.session.query(Delivery).filter_by(uuid=uuid).one()
+        change_state(uow, delivery, DeliveryState.FAILED, actor="t")
+        delivery.ended_at = now() - timedelta(minutes=11)
+    assert "8610600" not in portal.get("/queue").text
+    assert "8610600" in portal.get("/sent").text
 
 
 def test_details_tell_each_call_with_its_facts(portal: Portal, world: World) -> None:

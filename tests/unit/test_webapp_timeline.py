@@ -141,7 +141,7 @@ def test_the_order_is_kept_when_the_clock_was_set_back(portal: Portal, world: Wo
 def test_timeline_in_chinese_has_the_manuals_words(portal: Portal, world: World) -> None:
     let_in(world.bob, language="zh")
     found = moments(details(portal, item_of(fax_of_two_calls(world))))
-    assert found[2].startswith("第 1 次呼叫 中继 pstn 对方占线。")
+    assert found[2].startswith("第 1 次呼叫 线路 pstn 对方占线。")
     assert found[4] == "已暂停 由 bob@demo 操作"
     assert found[7] == "发送成功"
 
