@@ -1,17 +1,20 @@
 """An outbound call has ended: its journal says how."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 import structlog
 
+from agi.channel import read_channel
 from agi.session import AgiSession
 from netfax.db import unit_of_work
 from netfax.faxes.finish import finish_attempt
-from netfax.faxes.journal import number, out_path, read_journal
+from netfax.faxes.journal import BrokenJournal, number, out_path, read_journal
 from netfax.faxes.results import CallOutcome
 from netfax.settings import settings
-from netfax.telephony import ATTEMPT_ID_LENGTH, JOURNAL, SPOOL_OUT
+from netfax.telephony import ATTEMPT_ID_LENGTH, JOURNAL, JOURNAL_FIELDS_OUT
 
 log = structlog.get_logger()
 
@@ -20,21 +23,36 @@ _ATTEMPT = re.compile(rf"[0-9a-f]{{{ATTEMPT_ID_LENGTH}}}")
 
 
 def on_outcome(session: AgiSession) -> None:
-    """AGI `outcome ATTEMPT`: the journal lies on disk already, so that a failure here loses nothing."""
+    """AGI `outcome ATTEMPT`: the journal lies on disk already, so that a failure here loses nothing.
+
+    Where the disk took no journal, the channel itself still knows how its call ended.
+    """
     (attempt_id,) = session.arguments
-    record_outcome(attempt_id)
+    try:
+        record_outcome(attempt_id)
+    except (BrokenJournal, FileNotFoundError) as error:
+        log.warning("outcome.no_journal", attempt=attempt_id, error=str(error))
+        _finish(attempt_id, read_channel(session, JOURNAL_FIELDS_OUT))
+        _journal(attempt_id).unlink(missing_ok=True)
 
 
 def record_outcome(attempt_id: str) -> None:
-    """Finish the attempt by its journal, then delete the journal and the spooled pages.
+    """Finish the attempt by its journal, then delete the journal.
 
     May be called again; raises `BrokenJournal`, OSError or the database's error, and then all is still there.
     """
     if not _ATTEMPT.fullmatch(attempt_id):
         raise ValueError(f"not an attempt id: {attempt_id!r}")
-    gateway = settings().gateway_dir
-    journal = out_path(gateway / JOURNAL, attempt_id)
-    values = read_journal(journal)
+    journal = _journal(attempt_id)
+    _finish(attempt_id, read_journal(journal))
+    journal.unlink(missing_ok=True)
+
+
+def _journal(attempt_id: str) -> Path:
+    return out_path(settings().gateway_dir / JOURNAL, attempt_id)
+
+
+def _finish(attempt_id: str, values: Mapping[str, str]) -> None:
     outcome = CallOutcome(
         answered=True,
         fax_status=values.get("status", ""),
@@ -50,5 +68,3 @@ def record_outcome(attempt_id: str) -> None:
     with unit_of_work() as uow:
         fresh = finish_attempt(uow, attempt_id, outcome, actor=ACTOR)
     log.info("outbound.ended", attempt=attempt_id, fresh=fresh, **asdict(outcome))
-    (gateway / SPOOL_OUT / f"{attempt_id}.tif").unlink(missing_ok=True)
-    journal.unlink(missing_ok=True)

@@ -10,8 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agi.outcome import record_outcome
 from netfax import alarms
-from netfax.db import unit_of_work
+from netfax.db import reading, unit_of_work
 from netfax.faxes.journal import BrokenJournal, in_path
+from netfax.faxes.receive import is_on_the_line
 from netfax.faxes.recording import record_inbound, rescue_inbound
 from netfax.settings import settings
 from netfax.telephony import JOURNAL, JOURNAL_IN_PREFIX, JOURNAL_OUT_PREFIX, SPOOL_IN
@@ -66,30 +67,53 @@ def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: 
         log.error("journal.broken", file=path.name, error=str(error))
 
 
-def rescue_orphans() -> int:
-    """Record the received pages that no journal and no bridge has taken in an hour; returns how many files.
+class Orphans:
+    """Received pages that nobody takes: their call died with its Asterisk while nobody could be asked for its owner.
 
-    Such a call died with its Asterisk, and most likely while nobody could be asked who its owner is.
+    For how long a file has not grown is measured here, whatever the clock does. A call that has its row is the
+    bridge's, who knows which calls live.
     """
-    rescued = 0
-    for path in sorted((settings().gateway_dir / SPOOL_IN).glob("*.tif")):
-        journal = in_path(settings().gateway_dir / JOURNAL, path.stem)
-        try:
-            if _age(path) >= ORPHANED_SECONDS and not journal.exists():
-                rescue_inbound(path.stem)
-                log.warning("sweep.rescued", file=path.name)
-                rescued += 1
-        except (OSError, SQLAlchemyError, ValueError) as error:
-            log.warning("sweep.failed", file=path.name, error=str(error))
-    return rescued
+
+    def __init__(self) -> None:
+        # Of each file its size and time of change, and since when they are so (monotonic seconds).
+        self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
+
+    def rescue(self) -> int:
+        """Record the pages that have no journal and have not grown for an hour; returns how many files."""
+        waiting = sorted((settings().gateway_dir / SPOOL_IN).glob("*.tif"))
+        self._seen = {path: seen for path, seen in self._seen.items() if path in waiting}
+        rescued = 0
+        for path in waiting:
+            journal = in_path(settings().gateway_dir / JOURNAL, path.stem)
+            try:
+                if self._unchanged_for(path) >= ORPHANED_SECONDS and not journal.exists() and not _has_row(path.stem):
+                    rescue_inbound(path.stem)
+                    log.warning("sweep.rescued", file=path.name)
+                    rescued += 1
+            except (OSError, SQLAlchemyError, ValueError) as error:
+                log.warning("sweep.failed", file=path.name, error=str(error))
+        return rescued
+
+    def _unchanged_for(self, path: Path) -> float:
+        status, at = path.stat(), time.monotonic()
+        mark = (status.st_size, status.st_mtime_ns)
+        known, since = self._seen.get(path, (mark, at))
+        self._seen[path] = (mark, since if known == mark else at)
+        return at - self._seen[path][1]
+
+
+def _has_row(reception_id: str) -> bool:
+    with reading() as uow:
+        return is_on_the_line(uow, reception_id)
 
 
 def keep_sweeping(stop: threading.Event) -> None:
     """Sweep every 3 s until told to stop."""
+    orphans = Orphans()
     while not stop.wait(SWEEP_SECONDS):
         try:
             sweep_journals()
-            rescue_orphans()
+            orphans.rescue()
         except OSError as error:
             log.warning("sweep.failed", error=str(error))
 

@@ -10,7 +10,7 @@ import structlog
 
 from ami_bridge.client import ActionRefused, AmiClient
 from netfax.db import UnitOfWork, unit_of_work
-from netfax.lease import hold_lease, holder_name
+from netfax.lease import bridge_lease, hold_lease, holder_name
 from netfax.settings import Settings
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Bridge:
 
     @property
     def lease(self) -> str:
-        return f"bridge:{self.settings.gateway}"
+        return bridge_lease(self.settings.gateway)
 
     def holds_lease(self, uow: UnitOfWork) -> bool:
         """Whether this bridge is the gateway's, from now till the transaction's end."""

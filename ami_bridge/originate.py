@@ -3,19 +3,17 @@
 import asyncio
 import time
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
 from ami_bridge.bridge import ACTOR, Bridge
 from ami_bridge.client import ActionRefused, ConnectionLost, IllegalField, NotConnected
+from ami_bridge.spool import spool_pages
 from netfax import telephony
 from netfax.db import UnitOfWork
-from netfax.documents.coarse import to_standard
 from netfax.documents.errors import DocumentError
 from netfax.documents.sandbox import SandboxError
 from netfax.documents.tiff import BrokenTiff
-from netfax.documents.tiffwrite import extract_pages
 from netfax.faxes.dial import CallPlan, cancel_asked, claim_attempt, give_back_attempt, plan_call, waiting_attempts
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.results import CallOutcome
@@ -86,19 +84,6 @@ async def keep_polling(bridge: Bridge) -> None:
         waiting = await bridge.work(lambda uow: waiting_attempts(uow, bridge.settings.gateway))
         await asyncio.gather(*(place_call(bridge, attempt_id) for attempt_id in waiting))
         await asyncio.sleep(POLL_SECONDS)
-
-
-def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
-    """Lay the pages of a call where SendFAX finds them, whole or not at all."""
-    target = gateway_dir / telephony.SPOOL_OUT / f"{plan.attempt_id}.tif"
-    draft = target.with_suffix(".new")
-    if plan.fine:
-        extract_pages(plan.document, draft, plan.first_page)
-    else:
-        to_standard(plan.document, draft, first=plan.first_page)
-    # Asterisk runs as another user.
-    draft.chmod(0o644)
-    draft.replace(target)
 
 
 async def _originate(bridge: Bridge, plan: CallPlan, claim: datetime, began: float) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from sqlalchemy import or_, select
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.client import AmiError, AmiEvent
 from ami_bridge.events import STATE_UP, hang_up_unclaimed, is_ours, note_answer
+from ami_bridge.spool import clear_spool
 from netfax.db import UnitOfWork, now
 from netfax.faxes.cel import CallRecord, read_calls, rotate
 from netfax.faxes.dial import cancelled_attempts, claim_of, give_back_attempt
@@ -70,8 +72,11 @@ async def reconcile(bridge: Bridge) -> None:
     """
     if not await bridge.work(bridge.holds_lease):
         return
+    await bridge.work(lambda uow: clear_spool(uow, bridge.settings.gateway_dir))
+    # Read before the channels: a row is made while its channel lives, so one that has none then has lost it.
+    receptions = await bridge.work(lambda uow: open_receptions(uow, bridge.settings.gateway, SETTLE))
     channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
-    await _reconcile_inbound(bridge, {channel.one("Uniqueid") or "" for channel in channels})
+    await _reconcile_inbound(bridge, receptions, {channel.one("Uniqueid") or "" for channel in channels})
     live = _live_calls(bridge, channels)
     for call_id, call in live.items():
         if call_id not in bridge.seen:
@@ -98,16 +103,17 @@ async def reconcile(bridge: Bridge) -> None:
         await _settle(bridge, each, records[each.id], gone_for=at - bridge.gone_since[each.id])
 
 
-async def _reconcile_inbound(bridge: Bridge, channel_uids: set[str]) -> None:
+async def _reconcile_inbound(bridge: Bridge, receptions: Mapping[str, str], channel_uids: set[str]) -> None:
     """Record the inbound calls that died with their Asterisk, or could not write their journal: their pages are ours.
 
-    `channel_uids` were live before the rows are read.
+    `receptions` are the open ones by their channel's unique id; `channel_uids` were live after they were read.
     """
-    rows = await bridge.work(lambda uow: open_receptions(uow, bridge.settings.gateway, SETTLE))
-    for channel_uid, reception_id in rows.items():
+    for channel_uid, reception_id in receptions.items():
         journal = in_path(bridge.settings.gateway_dir / JOURNAL, reception_id)
         if channel_uid in channel_uids or journal.exists():
             continue
+        if not await bridge.work(bridge.holds_lease):
+            return
         log.warning("reconcile.rescued", reception=reception_id)
         try:
             await asyncio.to_thread(rescue_inbound, reception_id)
@@ -145,10 +151,10 @@ def _open_attempts(uow: UnitOfWork, gateway: str) -> list[OpenAttempt]:
 async def _settle(bridge: Bridge, attempt: OpenAttempt, record: CallRecord, *, gone_for: float) -> None:
     """End, or give back, one attempt whose channel is gone."""
     same_boot = attempt.boot == bridge.boot
-    if not record.started and attempt.answered_at is not None:
+    if record.answered_at is None and attempt.answered_at is not None:
         # The event of its answer came; CEL may have met a full disk.
-        record = CallRecord(started=True, answered_at=attempt.answered_at.timestamp())
-    if attempt.id in bridge.seen:
+        record = replace(record, started=True, answered_at=attempt.answered_at.timestamp())
+    if attempt.id in bridge.seen and same_boot:
         record = replace(record, started=True)
     outcome = outcome_of(record, same_boot=same_boot, gone_for=gone_for)
     if not record.started and same_boot:
@@ -175,13 +181,16 @@ def _conclude(uow: UnitOfWork, bridge: Bridge, attempt: OpenAttempt, outcome: Ca
 def outcome_of(record: CallRecord, *, same_boot: bool, gone_for: float) -> CallOutcome | None:
     """How a call without channel and journal ended, by CEL; None where it has not been said yet: pure.
 
-    Without a record of its end the call died with its Asterisk, or its start never reached the disk: unknown.
+    Without a record of its end the call died with its Asterisk, or its start never reached the disk: unknown. One that
+    rang then has carried nothing: CEL is on disk within a second, and no page goes out so soon after an answer.
     """
     answered = record.answered_at is not None
     if record.ended_at is not None:
         if not answered:
             return CallOutcome(answered=False, hangup_cause=record.cause)
-        return CallOutcome(answered=True, error="HANGUP", seconds=record.seconds, hangup_cause=record.cause)
+        return CallOutcome(answered=True, reported=False, seconds=record.seconds, hangup_cause=record.cause)
+    if not same_boot and record.started and not answered:
+        return CallOutcome(answered=False)
     if not same_boot or (record.started and gone_for > CEL_PATIENCE_SECONDS):
         return CallOutcome(answered=answered, died=True)
     return None

@@ -34,7 +34,7 @@ JOURNAL_BROKEN = "journal_broken"
 # What each kind means, in English and Chinese.
 TITLES = {
     PAGES_LOST: ("Confirmed pages are not on disk", "已确认的页面未存盘"),
-    OUR_FAULT: ("A call failed by our own fault", "本系统故障导致呼叫失败"),
+    OUR_FAULT: ("A fax could not go on by our own fault", "本系统故障，传真无法继续处理"),
     DISK_RESERVE: ("The disk is below its reserve", "磁盘空间低于保留值"),
     JOURNAL_BROKEN: ("The record of a call was cut", "呼叫记录不完整"),
 }

@@ -58,6 +58,17 @@ class Word(TypeDecorator[StrEnum]):
         return None if value is None else self.words(value)
 
 
+# A process that stands still, or a host that vanishes, within a transaction holds its locks no longer than this: a
+# lease is to be taken over by time, whatever its holder does. No step of ours waits for anything outside meanwhile.
+POSTGRESQL_CONNECTION = {
+    "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=20s",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
 class Base(DeclarativeBase):
     """The models' base; every constraint has a name, so that migrations can change it on both databases."""
 
@@ -81,7 +92,7 @@ def now() -> datetime:
 def make_engine(url: str) -> Engine:
     """An engine on SQLite or PostgreSQL, set up so that both keep the same promises."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args=POSTGRESQL_CONNECTION)
     engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

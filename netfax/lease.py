@@ -63,6 +63,17 @@ def let_go(uow: UnitOfWork, name: str, holder: str) -> None:
     )
 
 
+def bridge_lease(gateway: str) -> str:
+    """The name of the lease by which one bridge has a gateway; it is prolonged while its Asterisk answers."""
+    return f"bridge:{gateway}"
+
+
+def is_over(uow: UnitOfWork, name: str) -> bool:
+    """Whether somebody had the lease and nobody has it now."""
+    query = select(Lease.name).where(Lease.name == name, Lease.until < now())
+    return uow.session.scalar(query) is not None
+
+
 def holder_name() -> str:
     """A name for this process as a holder: machine, process and chance, so that none comes twice."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(8)}"

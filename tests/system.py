@@ -41,6 +41,7 @@ class System:
     port_base: int
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    wanted_breaches: set[str] = field(default_factory=set)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,6 +68,12 @@ class System:
         """First passwords by login."""
         accounts = json.loads((self.home / "first-accounts.json").read_text())
         return {account["login"]: account["password"] for account in accounts}
+
+    def assert_promises_hold(self) -> None:
+        """`netfax verify` finds nothing but what a test has brought about itself (`wanted_breaches`: rules)."""
+        checks = json.loads(self.cli("verify", "--json", check=False).stdout)["checks"]
+        breaches = [breach for check in checks for breach in check["breaches"]]
+        assert [breach for breach in breaches if breach["rule"] not in self.wanted_breaches] == []
 
     demo_user = "alice@demo"
     fax_machine = "7721001"
@@ -237,6 +244,9 @@ def running_system(folder: Path, *, params: Mapping[str, str], **environment: st
             for name, value in params.items():
                 system.cli("param", "set", name, value)
             yield system
+            # Whatever the tests did to it: unless they have stopped it themselves.
+            if system.process is not None and system.process.poll() is None:
+                system.assert_promises_hold()
         finally:
             system.stop()
 

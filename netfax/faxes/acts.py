@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes import errors
+from netfax.faxes.again import sent_again
 from netfax.faxes.history import Act, change_state, record, wait_until
 from netfax.faxes.listing import get_item
 from netfax.faxes.models import Delivery, MailboxItem, Priority
@@ -68,8 +69,9 @@ def set_priority(uow: UnitOfWork, viewer: Viewer, item_uuid: str, priority: Prio
 def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool = False) -> str:
     """A new fax to the same number with the pages that were not confirmed, or with all; its public delivery id.
 
-    `SentAlready` when every page was confirmed and not the whole is asked for, `NotEndedYet` before the end,
-    `AlreadySentAgain` when such a fax is on its way or has arrived: a second click is no second fax.
+    What a fax that sent it again got confirmed counts too. `SentAlready` when every page was confirmed and not the
+    whole is asked for, `NotEndedYet` before the end, `AlreadySentAgain` when such a fax is on its way or has arrived: a
+    second click is no second fax.
     """
     ended = _delivery(uow, viewer, item_uuid)
     info = STATE_INFO[ended.state]
@@ -77,13 +79,16 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
         raise errors.NotEndedYet(state_en=info.en, state_zh=info.zh)
     if ended.state is DeliveryState.REFUSED:
         raise errors.WasRefused()
-    if ended.submission.document is None:
-        raise errors.NoPages()
-    if not whole and ended.pages_confirmed == ended.pages:
-        raise errors.SentAlready()
-    other = _on_its_way_again(uow, ended.id)
+    document = ended.submission.document
+    if document is None:
+        raise errors.NeverDrawn()
+    heirs = sent_again(uow, [ended.id])[ended.id]
+    other = _on_its_way(uow, heirs)
     if other is not None:
         raise errors.AlreadySentAgain(number=other)
+    confirmed = max(ended.pages_confirmed, _most_confirmed(uow, heirs))
+    if not whole and confirmed == document.pages:
+        raise errors.SentAlready()
     again = Delivery(
         submission_id=ended.submission_id,
         tenant_id=ended.tenant_id,
@@ -93,9 +98,9 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
         number_text=ended.number_text,
         priority=ended.priority,
         state=DeliveryState.QUEUED,
-        pages=ended.pages,
-        pages_confirmed=0 if whole else ended.pages_confirmed,
-        again_of=ended.id,
+        pages=document.pages,
+        pages_confirmed=0 if whole else confirmed,
+        again_of=heirs[-1] if heirs else ended.id,
         expires_at=_expiry(uow, now()),
     )
     add_delivery(uow, again, actor=viewer.login)
@@ -104,14 +109,19 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
     return again.uuid
 
 
-def _on_its_way_again(uow: UnitOfWork, delivery_id: int) -> int | None:
-    """The running number of the fax that sends this one again and is open or has arrived; None when there is none."""
+def _on_its_way(uow: UnitOfWork, delivery_ids: list[int]) -> int | None:
+    """The running number of one of these that is open or has arrived; None when there is none."""
     query = (
         select(MailboxItem.id)
         .join(Delivery, Delivery.id == MailboxItem.delivery_id)
-        .where(Delivery.again_of == delivery_id, Delivery.state.in_(OPEN_STATES | {DeliveryState.SENT}))
+        .where(Delivery.id.in_(delivery_ids), Delivery.state.in_(OPEN_STATES | {DeliveryState.SENT}))
     )
     return uow.session.scalar(query.limit(1))
+
+
+def _most_confirmed(uow: UnitOfWork, delivery_ids: list[int]) -> int:
+    query = select(func.max(Delivery.pages_confirmed)).where(Delivery.id.in_(delivery_ids))
+    return uow.session.scalar(query) or 0
 
 
 def _go_on(uow: UnitOfWork, viewer: Viewer, delivery: Delivery, said: str = "") -> None:

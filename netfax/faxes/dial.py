@@ -10,16 +10,13 @@ from sqlalchemy import select, update
 from netfax import telephony
 from netfax.db import UnitOfWork, now
 from netfax.faxes.models import Attempt, Delivery
+from netfax.faxes.results import longest_call
 from netfax.lines.models import Trunk, TrunkKind
 from netfax.numbers.write import FaxNumber, dial_string, station_id
 from netfax.org.homes import system_home
 from netfax.org.models import OwnedNumber
 from netfax.params.service import get_int, get_text
 from netfax.storage.service import path_of
-
-# A dense page at 2,400 bit/s takes some 150 s.
-LIMIT_SECONDS = 120
-LIMIT_SECONDS_A_PAGE = 150
 
 
 @dataclass(frozen=True)
@@ -136,15 +133,9 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
         telephony.SEND_MODE: attempt.asked_mode if attempt.trunk.t38 else telephony.MODE_AUDIO,
         telephony.SEND_ECM: "yes" if attempt.ecm else "no",
         telephony.SEND_MODEM: attempt.modem,
-        telephony.CALL_LIMIT: str(_limit_seconds(attempt)),
+        telephony.CALL_LIMIT: str(longest_call(attempt.delivery.pages - attempt.first_page + 1)),
         telephony.STATION_ID: "".join(filter(str.isdigit, station_id(sender))) if sender else "",
     }
-
-
-def _limit_seconds(attempt: Attempt) -> int:
-    """When a call is cut at last: a peer that sends no audio would hold its port for ever."""
-    pages = attempt.delivery.pages - attempt.first_page + 1
-    return LIMIT_SECONDS + LIMIT_SECONDS_A_PAGE * pages
 
 
 def _sender_number(uow: UnitOfWork, delivery: Delivery) -> str:

@@ -1,21 +1,26 @@
 """Which due deliveries get a port now: one dispatcher at a time, whose waiting room is a memory of the database."""
 
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import select, update
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now
+from netfax.faxes.finish import end_without_route
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Attempt, Delivery, Destination, Priority
 from netfax.faxes.results import Cause
 from netfax.faxes.retry import MEMORY, USUAL, CallParameters, changed
-from netfax.faxes.states import DeliveryState
+from netfax.faxes.states import OPEN_STATES, DeliveryState
 from netfax.faxes.waiting import Caps, OnTheLine, Waiting, WaitingRoom
-from netfax.lease import hold_lease, let_go
+from netfax.lease import bridge_lease, hold_lease, is_over, let_go
 from netfax.lines.routes import TrunkFacts, routes
 from netfax.lines.service import claim_port, free_ports, list_trunks, trunk_facts
 from netfax.org.numbers import ours
@@ -25,15 +30,22 @@ from netfax.settings import settings
 from netfax.storage.disk import free_megabytes
 from netfax.telephony import new_attempt_id
 
+log = structlog.get_logger()
+
 ACTOR = "dispatcher"
 LEASE = "dispatcher"
 # More than a gateway's calls a second; what is left comes with the next round, at once.
 MOST_CALLS = 50
+# Each is a file and a commit.
+MOST_INSIDE = 20
 # Rows that one round takes into the waiting room, plans or ends.
 MOST_ROWS = 500
 
 _RANK = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
-_WAITING = (DeliveryState.QUEUED, DeliveryState.SCHEDULED)
+# What ends when its time is over.
+_EXPIRES = (DeliveryState.CONVERTING, DeliveryState.QUEUED, DeliveryState.SCHEDULED)
+# More than NTP ever steps, and less than a person sees.
+CLOCK_STEP = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -52,13 +64,18 @@ class Dispatcher:
     a round has failed: then the database does not know what the waiting room has let go.
     """
 
-    def __init__(self, holder: str) -> None:
+    def __init__(self, holder: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._holder = holder
+        self._monotonic = monotonic
+        # When the monotonic clock began, by the wall clock.
+        self._clock = now() - timedelta(seconds=monotonic())
         self.forget()
 
     def forget(self) -> None:
         self._fence: int | None = None
         self._room = WaitingRoom()
+        # By user; those of one user in the order in which they became due.
+        self._inside: dict[int, deque[int]] = {}
         self._trunks: list[TrunkFacts] = []
 
     def let_go(self, uow: UnitOfWork) -> None:
@@ -72,21 +89,35 @@ class Dispatcher:
             self.forget()
             return Round()
         self._learn(uow, fence)
+        self._mind_the_clock(uow)
         begun = _begin_planned(uow)
         ended = _end_expired(uow)
-        admitted, inside = self._admit(uow)
+        admitted = self._admit(uow)
         if MOST_ROWS in (begun, ended, admitted):
             # Who comes first is not known before all are in.
-            return Round(0, inside, more=True)
+            return Round(more=True)
         calls, more = self._call(uow) if _may_call(uow) else (0, False)
-        return Round(calls, inside, more)
+        inside = self._next_inside()
+        return Round(calls, inside, more or bool(self._inside))
+
+    def _next_inside(self) -> tuple[int, ...]:
+        """The next deliveries to numbers of ours: users take turns, and calls are not kept waiting for long."""
+        taken: list[int] = []
+        while self._inside and len(taken) < MOST_INSIDE:
+            for user_id, waiting in list(self._inside.items())[: MOST_INSIDE - len(taken)]:
+                taken.append(waiting.popleft())
+                # To the end of the row.
+                del self._inside[user_id]
+                if waiting:
+                    self._inside[user_id] = waiting
+        return tuple(taken)
 
     def _learn(self, uow: UnitOfWork, fence: int) -> None:
         """Begin anew when the lease has changed hands, or the trunks on which routes depend have changed."""
         at = now()
         trunks = [trunk_facts(trunk, at) for trunk in list_trunks(uow)]
         if fence != self._fence or _ways(trunks) != _ways(self._trunks):
-            self._fence, self._room = fence, WaitingRoom()
+            self._fence, self._room, self._inside = fence, WaitingRoom(), {}
             uow.session.execute(
                 update(Delivery)
                 .where(Delivery.state == DeliveryState.QUEUED, Delivery.admitted)
@@ -95,8 +126,18 @@ class Dispatcher:
             )
         self._trunks = trunks
 
-    def _admit(self, uow: UnitOfWork) -> tuple[int, list[int]]:
-        """Take what has become due into the waiting room; how many, and which of them go to a number of ours."""
+    def _mind_the_clock(self, uow: UnitOfWork) -> None:
+        """Where the clock was moved, move the ends of what waits with it: no fax expires by a wrong clock."""
+        before, self._clock = self._clock, now() - timedelta(seconds=self._monotonic())
+        step = self._clock - before
+        if abs(step) > CLOCK_STEP:
+            log.warning("dispatch.clock_moved", seconds=step.total_seconds())
+            waiting = select(Delivery).where(Delivery.state.in_(OPEN_STATES), Delivery.expires_at.is_not(None))
+            for delivery in uow.session.scalars(waiting.with_for_update()):
+                delivery.expires_at = delivery.expires_at + step if delivery.expires_at else None
+
+    def _admit(self, uow: UnitOfWork) -> int:
+        """Take what has become due into the waiting room, or among those that go to a number of ours; how many."""
         due = (
             select(Delivery.id)
             .where(
@@ -106,6 +147,7 @@ class Dispatcher:
             )
             .order_by(Delivery.next_try_at)
             .limit(MOST_ROWS)
+            .with_for_update(skip_locked=True)
         )
         columns = (
             Delivery.id,
@@ -118,7 +160,7 @@ class Dispatcher:
         )
         rows = uow.session.execute(
             update(Delivery)
-            .where(Delivery.id.in_(due), Delivery.state == DeliveryState.QUEUED)
+            .where(Delivery.id.in_(due))
             .values(admitted=True)
             .returning(*columns)
             .execution_options(synchronize_session=False)
@@ -126,14 +168,15 @@ class Dispatcher:
         inside = ours(uow, [row.identity for row in rows])
         for row in sorted(rows, key=lambda row: (row.next_try_at, row.id)):
             if row.identity in inside:
+                self._inside.setdefault(row.user_id, deque()).append(row.id)
                 continue
             route = self._route(row.identity, row.avoid)
             if route:
                 rank = _RANK[row.priority]
                 self._room.add(Waiting(row.id, row.identity, rank, row.tenant_id, row.user_id, route))
             else:
-                _no_route(uow, row.id)
-        return len(rows), [row.id for row in rows if row.identity in inside]
+                end_without_route(uow, uow.session.get_one(Delivery, row.id), actor=ACTOR)
+        return len(rows)
 
     def _route(self, identity: str, avoid: Sequence[int]) -> tuple[int, ...]:
         """The trunks for a number, without those that have just failed it unless there is no other."""
@@ -171,7 +214,12 @@ class Dispatcher:
     def _free(self, uow: UnitOfWork, line: OnTheLine) -> dict[int, int]:
         """How many ports a call out may take on each trunk."""
         free = free_ports(uow)
+        gateways = {trunk.gateway for trunk in self._trunks}
+        silent = {gateway for gateway in gateways if is_over(uow, bridge_lease(gateway))}
         for trunk in self._trunks:
+            if trunk.gateway in silent:
+                # Its bridge or its Asterisk is down: whatever it was given would lie there.
+                free[trunk.id] = 0
             if trunk.max_out is not None:
                 free[trunk.id] = min(free.get(trunk.id, 0), max(0, trunk.max_out - line.trunks[trunk.id]))
         return free
@@ -219,8 +267,8 @@ def is_within(span: str, at: datetime, zone: str) -> bool:
     """Whether the instant lies in a span of the day such as 08:00-20:00; one that ends before it begins is a night."""
     begin, end = span.split("-")
     clock = at.astimezone(ZoneInfo(zone)).time()
-    begins = time.fromisoformat(begin)
-    ends = time.max if end == "24:00" else time.fromisoformat(end)
+    begins = time_of_day.fromisoformat(begin)
+    ends = time_of_day.max if end == "24:00" else time_of_day.fromisoformat(end)
     return begins <= clock < ends if begins <= ends else clock >= begins or clock < ends
 
 
@@ -240,7 +288,7 @@ def _may_call(uow: UnitOfWork) -> bool:
 
 def _begin_planned(uow: UnitOfWork) -> int:
     """Queue what was planned for a time that has come."""
-    planned = _due_rows(uow, DeliveryState.SCHEDULED, Delivery.next_try_at <= now())
+    planned = _due_rows(uow, DeliveryState.SCHEDULED, Delivery.admitted.is_(False), Delivery.next_try_at <= now())
     for delivery in planned:
         wait_until(uow, delivery, now(), actor=ACTOR, reason="planned")
     return len(planned)
@@ -248,7 +296,7 @@ def _begin_planned(uow: UnitOfWork) -> int:
 
 def _end_expired(uow: UnitOfWork) -> int:
     """End what could not be sent in its time."""
-    expired = [each for state in _WAITING for each in _due_rows(uow, state, Delivery.expires_at <= now())]
+    expired = [each for state in _EXPIRES for each in _due_rows(uow, state, Delivery.expires_at <= now())]
     for delivery in expired:
         delivery.cause = Cause.EXPIRED
         after = DeliveryState.PARTIAL if delivery.pages_confirmed else DeliveryState.FAILED
@@ -256,8 +304,8 @@ def _end_expired(uow: UnitOfWork) -> int:
     return len(expired)
 
 
-def _due_rows(uow: UnitOfWork, state: DeliveryState, due: object) -> list[Delivery]:
-    query = select(Delivery).where(Delivery.state == state, due).limit(MOST_ROWS)  # type: ignore[arg-type]
+def _due_rows(uow: UnitOfWork, state: DeliveryState, *due: object) -> list[Delivery]:
+    query = select(Delivery).where(Delivery.state == state, *due).limit(MOST_ROWS)  # type: ignore[arg-type]
     return list(uow.session.scalars(query.with_for_update(skip_locked=True)))
 
 
@@ -280,9 +328,3 @@ def _on_the_line(uow: UnitOfWork) -> OnTheLine:
     for identity, tenant_id, user_id, trunk_id in uow.session.execute(query):
         line.add(identity, tenant_id, user_id, trunk_id)
     return line
-
-
-def _no_route(uow: UnitOfWork, delivery_id: int) -> None:
-    delivery = uow.session.get_one(Delivery, delivery_id)
-    delivery.cause = Cause.NO_ROUTE
-    change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=Cause.NO_ROUTE)

@@ -71,6 +71,12 @@ class NoPages(UserError):
     zh = "此传真还没有可显示的页面。"
 
 
+class NeverDrawn(UserError):
+    code = "never_drawn"
+    en = "The pages of this fax were never drawn; send the document anew."
+    zh = "此传真的页面未能转换，请重新提交文档发送。"
+
+
 class PlannedInThePast(UserError):
     code = "planned_in_the_past"
     en = "The planned time is past; choose a later one, or none to send now."

@@ -9,7 +9,7 @@ from netfax import alarms
 from netfax.db import UnitOfWork, now
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Attempt, Delivery, Destination, Document
-from netfax.faxes.results import CallOutcome, Cause, Verdict, judge
+from netfax.faxes.results import CallOutcome, Cause, Verdict, judge, longest_call
 from netfax.faxes.retry import MEMORY, TRUNK_TROUBLE, USUAL, CallParameters, RetryPolicy, Tally, next_try
 from netfax.faxes.states import DeliveryState
 from netfax.lines.routes import routes
@@ -24,6 +24,7 @@ CARRIED = frozenset({Cause.BUSY, Cause.NO_ANSWER, Cause.UNALLOCATED, Cause.REJEC
 
 def record_answer(uow: UnitOfWork, attempt_id: str, *, actor: str) -> None:
     """The far end has answered; nothing when that is known already or the call has ended."""
+    _lock_delivery(uow, attempt_id)
     attempt = _claim(uow, attempt_id, Attempt.answered_at.is_(None), answered_at=now())
     if attempt is not None and attempt.delivery.state is DeliveryState.DIALING:
         change_state(uow, attempt.delivery, DeliveryState.SENDING, actor=actor)
@@ -37,12 +38,11 @@ def finish_attempt(
     With `unless_placed` also False, and nothing done, when a bridge has claimed the call: then its own end decides.
     """
     conditions = [Attempt.originated_at.is_(None)] if unless_placed else []
+    _lock_delivery(uow, attempt_id)
     attempt = _claim(uow, attempt_id, *conditions, ended_at=now())
     if attempt is None:
         return False
     delivery = attempt.delivery
-    # A cancel, or another act of the user, is before this end or after it.
-    uow.session.refresh(delivery, with_for_update={"of": Delivery})
     if attempt.answered_at is not None:
         # Whoever tells the end may have missed the answer.
         outcome = replace(outcome, answered=True)
@@ -61,6 +61,20 @@ def finish_attempt(
     _conclude(uow, delivery, verdict, actor, other_trunk=other_trunk)
     uow.enqueue(Job.WAKE_DISPATCHER)
     return True
+
+
+def end_without_route(uow: UnitOfWork, delivery: Delivery, *, actor: str) -> None:
+    """No trunk serves the number of a queued delivery: a try that cost nothing, for a trunk may be on its way back."""
+    delivery.cause = Cause.NO_ROUTE
+    delivery.cause_detail = ""
+    delivery.free_tries += 1
+    _conclude(uow, delivery, Verdict(Cause.NO_ROUTE, 0), actor, other_trunk=False)
+
+
+def _lock_delivery(uow: UnitOfWork, attempt_id: str) -> None:
+    """The delivery comes before its attempt, for everybody: a cancel, or another act, is before this step or after."""
+    query = select(Delivery).join(Attempt, Attempt.delivery_id == Delivery.id).where(Attempt.id == attempt_id)
+    uow.session.scalar(query.with_for_update(of=Delivery).execution_options(populate_existing=True))
 
 
 def _claim(uow: UnitOfWork, attempt_id: str, *conditions: object, **values: object) -> Attempt | None:
@@ -96,16 +110,17 @@ def _record_call(attempt: Attempt, outcome: CallOutcome, verdict: Verdict) -> No
     attempt.rate = outcome.rate
     attempt.mode = outcome.mode[:8]
     attempt.remote_station_id = outcome.remote_station_id[:64]
-    attempt.seconds = outcome.seconds
+    # More than any call lasts: the clock was moved during it.
+    attempt.seconds = outcome.seconds if outcome.seconds <= longest_call(attempt.delivery.pages) else 0
     if outcome.answered and attempt.answered_at is None:
-        attempt.answered_at = now() - timedelta(seconds=outcome.seconds)
+        attempt.answered_at = now() - timedelta(seconds=attempt.seconds)
 
 
 def _note_trunk(uow: UnitOfWork, attempt: Attempt, outcome: CallOutcome, cause: Cause) -> bool:
     """Remember whether the trunk itself failed; True when it did and another is left for this delivery."""
     delivery = attempt.delivery
     taken_back = delivery.cancel_asked_at is not None
-    if cause not in TRUNK_TROUBLE or attempt.originated_at is None or taken_back:
+    if cause not in TRUNK_TROUBLE or taken_back:
         delivery.avoid = []
         if outcome.answered or cause in CARRIED:
             note_trouble(uow, attempt.trunk_id, None)
@@ -129,7 +144,8 @@ def _count(attempt: Attempt, outcome: CallOutcome, cause: Cause, *, failed_over:
         delivery.tries += 1
     if outcome.answered:
         delivery.paid_tries += 1
-    elif not failed_over:
+    elif not failed_over and (attempt.originated_at is not None or cause not in TRUNK_TROUBLE):
+        # What no bridge has placed says nothing about the number.
         delivery.free_tries += 1
 
 

@@ -25,6 +25,7 @@ class Cause(StrEnum):
     NOT_CONFIRMED = "not_confirmed"
     LAST_PAGE_UNKNOWN = "last_page_unknown"
     CALL_LOST = "call_lost"
+    RECORD_LOST = "record_lost"
     CANCELLED = "cancelled"
     BAD_DOCUMENT = "bad_document"
     NO_ROUTE = "no_route"
@@ -78,6 +79,10 @@ CAUSES: dict[Cause, CauseInfo] = {
     Cause.CALL_LOST: CauseInfo(
         "The exchange stopped during the call; the fax may have arrived.",
         "通话期间交换机停止，传真可能已经送达。",
+    ),
+    Cause.RECORD_LOST: CauseInfo(
+        "The record of the call was lost; the fax may have arrived.",
+        "通话记录丢失，传真可能已经送达。",
     ),
     Cause.CANCELLED: CauseInfo("Cancelled by the sender.", "发件人已取消。"),
     Cause.BAD_DOCUMENT: CauseInfo("The document could not be drawn.", "文档无法转换。"),
@@ -212,6 +217,11 @@ NO_RESOLUTION = ("", "0x0")
 SILENCE_SECONDS = 20
 # Seconds of a call that carry no page: answer, negotiation, training, and the confirmation at the end.
 OVERHEAD_SECONDS = 8
+# V.17's rate, in bit/s.
+FASTEST = 14400
+# A peer that sends no audio would hold its port for ever; a dense page at 2,400 bit/s takes some 150 s.
+LIMIT_SECONDS = 120
+LIMIT_SECONDS_A_PAGE = 150
 
 
 @dataclass(frozen=True)
@@ -230,6 +240,8 @@ class CallOutcome:
     seconds: int = 0
     # FAXRESOLUTION; NO_RESOLUTION until the far machine has agreed on how pages are sent (T.30 phase B).
     resolution: str = ""
+    # False when only the telephone call is on record, and nothing of the fax: its journal met a full disk.
+    reported: bool = True
     # The Asterisk that carried the call stopped during it.
     died: bool = False
 
@@ -243,7 +255,7 @@ class Verdict:
 
     @property
     def unknowable(self) -> bool:
-        return self.cause in (Cause.LAST_PAGE_UNKNOWN, Cause.CALL_LOST)
+        return self.cause in (Cause.LAST_PAGE_UNKNOWN, Cause.CALL_LOST, Cause.RECORD_LOST)
 
 
 def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
@@ -257,6 +269,9 @@ def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
         return Verdict(Cause.CALL_LOST if outcome.died else _why_unanswered(outcome), 0)
     if outcome.died:
         return Verdict(Cause.CALL_LOST, 0)
+    if not outcome.reported:
+        carried = _carried(outcome, page_bytes, rate=FASTEST)
+        return Verdict(Cause.RECORD_LOST if carried else Cause.DROPPED, 0)
     confirmed = min(outcome.pages, total)
     if confirmed == total:
         # Whatever happened after the last confirmation: there is nothing left to send.
@@ -269,7 +284,7 @@ def judge(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> Verdict:
     if outcome.resolution in NO_RESOLUTION:
         if cause is Cause.DROPPED and outcome.seconds >= SILENCE_SECONDS:
             cause = Cause.NO_FAX
-    elif cause in LOST_CONTACT and confirmed == total - 1 and _carried(outcome, page_bytes):
+    elif cause in LOST_CONTACT and confirmed == total - 1 and _carried(outcome, page_bytes, rate=outcome.rate):
         cause = Cause.LAST_PAGE_UNKNOWN
     return Verdict(cause, confirmed)
 
@@ -281,6 +296,17 @@ def _why_unanswered(outcome: CallOutcome) -> Cause:
     return Q850.get(outcome.hangup_cause or 0, Cause.CALL_FAILED)
 
 
-def _carried(outcome: CallOutcome, page_bytes: tuple[int, ...]) -> bool:
-    """Whether the call lasted long enough to have carried every page at its rate."""
-    return outcome.rate > 0 and outcome.seconds >= OVERHEAD_SECONDS + sum(page_bytes) * 8 / outcome.rate
+def _carried(outcome: CallOutcome, page_bytes: tuple[int, ...], *, rate: int) -> bool:
+    """Whether the call may have carried every page at this rate (bit/s).
+
+    Asterisk takes its seconds from the clock: what no call lasts says that it was moved, and nothing of the call.
+    """
+    if rate <= 0:
+        return False
+    moved = not 0 < outcome.seconds <= longest_call(len(page_bytes))
+    return moved or outcome.seconds >= OVERHEAD_SECONDS + sum(page_bytes) * 8 / rate
+
+
+def longest_call(pages: int) -> int:
+    """Seconds after the answer at which a call with so many pages is cut at last."""
+    return LIMIT_SECONDS + LIMIT_SECONDS_A_PAGE * pages

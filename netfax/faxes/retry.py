@@ -55,6 +55,8 @@ RULES: dict[Cause, Rule] = {
     Cause.NOT_CONFIRMED: Rule(wait=1 / 3, change=Change.MODEM),
     Cause.REDRAW: Rule(wait=1 / 3, change=Change.REDRAW, calls=2),
     Cause.OUR_FAULT: Rule(calls=3),
+    # An operator changes a trunk by taking it away and adding it anew.
+    Cause.NO_ROUTE: Rule(),
 }
 
 TRUNK_TROUBLE = frozenset(

@@ -2,16 +2,22 @@
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from netfax.db import UnitOfWork, now
+from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import wait_until
-from netfax.faxes.models import Delivery
+from netfax.faxes.models import Attempt, Delivery
+from netfax.faxes.results import CallOutcome
 from netfax.faxes.states import DeliveryState
 
 ACTOR = "sweep"
 # What waits since later than this was put there before the clock was set back.
 CLOCK_TOLERANCE = timedelta(seconds=60)
+# A bridge places a call within seconds, or says why it can't.
+UNPLACED = timedelta(seconds=60)
+UNPLACED_TEXT = "nobody has placed the call"
+MOST_ROWS = 100
 # After a fault of our own, the disk above all.
 PUT_OFF = timedelta(seconds=30)
 
@@ -30,6 +36,25 @@ def mend_waits(uow: UnitOfWork) -> int:
         delivery.waits_since = at
         delivery.admitted = False
     return len(waiting)
+
+
+def take_back_unplaced(uow: UnitOfWork) -> int:
+    """Let go of calls that no bridge has placed in a minute: their faxes go over another trunk, or wait; how many.
+
+    A bridge, or its Asterisk, is down. The fax keeps its hours and its end, and the port is free.
+    """
+    at = now()
+    query = select(Attempt.id).where(
+        Attempt.ended_at.is_(None),
+        Attempt.originated_at.is_(None),
+        or_(Attempt.created_at < at - UNPLACED, Attempt.created_at > at + CLOCK_TOLERANCE),
+    )
+    not_placed = CallOutcome(answered=False, error=UNPLACED_TEXT)
+    ended = [
+        finish_attempt(uow, attempt_id, not_placed, actor=ACTOR, unless_placed=True)
+        for attempt_id in uow.session.scalars(query.order_by(Attempt.created_at).limit(MOST_ROWS)).all()
+    ]
+    return sum(ended)
 
 
 def put_off(uow: UnitOfWork, delivery_id: int) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import or_, select
 from netfax.alarms import Alarm, alarms_about
 from netfax.db import UnitOfWork
 from netfax.errors import UserError
+from netfax.faxes.listing import history
 from netfax.faxes.models import Attempt, Delivery, MailboxItem, Reception, StateChange, Submission
 from netfax.faxes.traced import (
     AlarmTrace,
@@ -47,7 +48,7 @@ def trace(uow: UnitOfWork, text: str) -> FaxTrace:
         delivery = reception.delivery
     subjects = [reception.id] if reception else []
     if delivery is not None:
-        subjects += [delivery.uuid, *(attempt.id for attempt in delivery.attempts)]
+        subjects += [delivery.uuid, delivery.submission.uuid, *(attempt.id for attempt in delivery.attempts)]
     return FaxTrace(
         _delivery(uow, delivery) if delivery else None,
         _reception(uow, reception) if reception else None,
@@ -77,7 +78,6 @@ def _find(uow: UnitOfWork, text: str) -> tuple[Delivery | None, Reception | None
 
 
 def _delivery(uow: UnitOfWork, delivery: Delivery) -> DeliveryTrace:
-    changes = select(StateChange).where(StateChange.delivery_id == delivery.id).order_by(StateChange.id)
     again = select(Delivery.uuid).where(Delivery.again_of == delivery.id).order_by(Delivery.id)
     return DeliveryTrace(
         id=delivery.uuid,
@@ -101,7 +101,7 @@ def _delivery(uow: UnitOfWork, delivery: Delivery) -> DeliveryTrace:
         created_at=delivery.created_at,
         ended_at=delivery.ended_at,
         submission=_submission(delivery.submission),
-        changes=[_change(each) for each in uow.session.scalars(changes)],
+        changes=[_change(each) for each in history(uow, delivery)],
         attempts=[_attempt(each) for each in delivery.attempts],
         again_of=uow.session.scalar(select(Delivery.uuid).where(Delivery.id == delivery.again_of)),
         sent_again_by=list(uow.session.scalars(again)),

@@ -31,7 +31,7 @@ def test_a_file_that_can_not_be_faxed_is_refused(system: System, tmp_path: Path,
     "number", ["77210O1", "7721001@pstn", "7721001&PJSIP/1", "7721001/2", "7721001E80x", "7721001E", "12", "110", ""]
 )
 def test_a_number_that_is_none_is_refused(system: System, tmp_path: Path, number: str) -> None:
-    _assert_refused(system, make_tiff(tmp_path / "a.tif", "x"), number, number)
+    _assert_refused(system, make_tiff(tmp_path / "a.tif", f"refused {number}"), number, number)
 
 
 def test_a_user_without_a_number_can_not_send(system: System, tmp_path: Path) -> None:

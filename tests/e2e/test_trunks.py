@@ -63,3 +63,8 @@ def test_a_trunk_that_can_not_be_is_refused_with_a_sentence(system: System) -> N
 
 def _registered(system: System) -> dict[str, str]:
     return {row["name"]: row["registered"] for row in system.json("trunk", "list")}
+
+
+def test_a_system_at_work_keeps_its_promises(system: System) -> None:
+    """Beside all that the other tests do to it at this moment."""
+    system.assert_promises_hold()

@@ -11,10 +11,11 @@ from netfax.errors import NotFound, UserError
 from netfax.faxes import acts, errors
 from netfax.faxes.cancel import cancel
 from netfax.faxes.history import change_state
-from netfax.faxes.models import Delivery, MailboxItem, Priority, StateChange
+from netfax.faxes.models import Delivery, Document, MailboxItem, Priority, StateChange
 from netfax.faxes.states import ON_THE_LINE, STATE_INFO, DeliveryState
 from netfax.org.viewer import Viewer
 from netfax.params.service import set_param
+from netfax.storage.models import Blob
 from tests.factories import World, delivery_of, dispatch_now, item_of, make_delivery, make_world
 
 S = DeliveryState
@@ -61,7 +62,8 @@ def world(database: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def fax_in(viewer: Viewer, state: DeliveryState, **facts: object) -> str:
     """A fax of two pages, one of them confirmed, that has come to this state."""
-    uuid = make_delivery(viewer, pages=2, state=S.CONVERTING if state is S.CONVERTING else S.QUEUED, **facts)
+    facts = {"pages": 2} | facts
+    uuid = make_delivery(viewer, state=S.CONVERTING if state is S.CONVERTING else S.QUEUED, **facts)
     with unit_of_work() as uow:
         delivery = uow.session.query(Delivery).filter(Delivery.uuid == uuid).one()
         way = [S.DIALING, state] if state in (S.SENDING, S.UNKNOWN) else [state]
@@ -235,6 +237,30 @@ def test_sent_again_are_the_pages_that_were_not_confirmed_or_all_when_asked_for(
     assert [attempt.first_page for attempt in delivery_of(again.uuid).attempts] == [first]
 
 
+def test_what_a_later_one_got_confirmed_is_not_sent_again_by_the_first(world: World) -> None:
+    first = fax_in(world.bob, S.PARTIAL, pages=4)
+    second = again_of(first, world.bob)
+    with unit_of_work() as uow:
+        delivery = uow.session.get_one(Delivery, second.id)
+        delivery.pages_confirmed = 2
+        change_state(uow, delivery, S.PARTIAL, actor="test")
+    third = again_of(first, world.bob)
+    assert (third.pages_confirmed, third.again_of) == (2, second.id)
+    with pytest.raises(errors.AlreadySentAgain):
+        do(acts.send_again, world.bob, first)
+
+
+def test_a_fax_that_was_taken_back_before_its_pages_were_drawn_can_be_sent_again(world: World) -> None:
+    uuid = fax_in(world.bob, S.CONVERTING, pages=0)
+    do(cancel, world.bob, uuid)
+    with unit_of_work() as uow:
+        submission_id = uow.session.query(Delivery).filter(Delivery.uuid == uuid).one().submission_id
+        blob_id = uow.session.query(Blob).one().id
+        uow.session.add(Document(submission_id=submission_id, blob_id=blob_id, pages=2, page_bytes=[100, 100]))
+    again = again_of(uuid, world.bob)
+    assert (again.pages, again.pages_confirmed) == (2, 0)
+
+
 def test_what_is_sent_again_is_in_its_senders_outbox_whoever_asked_for_it(world: World) -> None:
     again = again_of(fax_in(world.bob, S.FAILED), world.admin)
     with reading() as uow:
@@ -248,7 +274,7 @@ def test_a_document_that_could_not_be_drawn_is_not_sent_again(world: World) -> N
     uuid = fax_in(world.bob, S.CONVERTING)
     with unit_of_work() as uow:
         change_state(uow, uow.session.query(Delivery).one(), S.FAILED, actor="test")
-    with pytest.raises(errors.NoPages):
+    with pytest.raises(errors.NeverDrawn):
         do(acts.send_again, world.bob, uuid)
 
 

@@ -4,8 +4,9 @@ import base64
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -17,7 +18,7 @@ from agi import sweep as sweep_module
 from agi.inbound import on_inbound_done, on_inbound_start
 from agi.outcome import on_outcome, record_outcome
 from agi.session import AgiSession
-from agi.sweep import BROKEN_SECONDS, ORPHANED_SECONDS, keep_sweeping, rescue_orphans, sweep_journals
+from agi.sweep import BROKEN_SECONDS, ORPHANED_SECONDS, Orphans, keep_sweeping, sweep_journals
 from netfax import telephony
 from netfax.db import reading, unit_of_work
 from netfax.documents.tiffwrite import FaxTiffWriter
@@ -87,6 +88,9 @@ class FakeSession:
 
     def set_variable(self, name: str, value: str) -> None:
         self.variables[name] = value
+
+    def get_variable(self, name: str) -> str | None:
+        return self.variables.get(name)
 
 
 def session(*arguments: str, caller: str = "07367721003") -> AgiSession:
@@ -176,7 +180,7 @@ def ports_taken() -> int:
 # --- An outbound call has ended ---
 
 
-def test_a_journal_ends_its_attempt_and_goes_with_the_spooled_pages(world: World, journals: Path) -> None:
+def test_a_journal_ends_its_attempt_and_goes(world: World, journals: Path) -> None:
     uuid, attempt_id, path = call_out(world, journals)
     write_journal(path, OUT_ENDED)
     on_outcome(session(attempt_id))
@@ -185,7 +189,23 @@ def test_a_journal_ends_its_attempt_and_goes_with_the_spooled_pages(world: World
     assert (delivery.state, delivery.pages_confirmed) == (DeliveryState.SENT, 2)
     assert (attempt.rate, attempt.mode, attempt.seconds) == (14400, "T38", 41)
     assert attempt.remote_station_id == "+86 736 7721001"
-    assert list(settings().gateway_dir.rglob("*.*")) == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("cut", [0, 60, None], ids=["empty", "cut", "none"])
+def test_a_call_whose_journal_met_a_full_disk_ends_by_what_its_channel_knows(
+    world: World, journals: Path, cut: int | None
+) -> None:
+    uuid, attempt_id, path = call_out(world, journals)
+    if cut is not None:
+        write_journal(path, OUT_ENDED, cut=cut)
+    gone = session(attempt_id)
+    cast(FakeSession, gone).variables |= {
+        name: OUT_ENDED[key] for key, (name, _) in telephony.JOURNAL_FIELDS_OUT.items() if key in OUT_ENDED
+    }
+    on_outcome(gone)
+    delivery = delivery_of(uuid)
+    assert (delivery.state, delivery.pages_confirmed, delivery.attempts[0].rate) == (DeliveryState.SENT, 2, 14400)
     assert not path.exists()
 
 
@@ -202,6 +222,25 @@ def test_a_call_that_ended_before_the_fax_began_has_a_journal_of_empty_values(wo
     write_journal(path, dict.fromkeys(OUT_ENDED, "") | {"error": "HANGUP", "seconds": "30"})
     on_outcome(session(attempt_id))
     assert delivery_of(uuid).cause is Cause.NO_FAX
+
+
+@pytest.mark.parametrize("cut", [0, None], ids=["empty", "none"])
+def test_a_call_in_whose_journal_met_a_full_disk_is_recorded_by_what_its_channel_knows(
+    world: World, journals: Path, cut: int | None
+) -> None:
+    start()
+    write_spool(1)
+    if cut is not None:
+        write_journal(in_path(journals, RECEPTION), IN_ENDED, cut=cut)
+    gone = session(RECEPTION)
+    cast(FakeSession, gone).variables |= {
+        name: IN_ENDED[key] for key, (name, _) in telephony.JOURNAL_FIELDS_IN.items() if key in IN_ENDED
+    }
+    on_inbound_done(gone)
+    (row,) = receptions()
+    # Two were confirmed: its alarm is raised, too.
+    assert (row.state, row.pages, row.pages_confirmed, row.rate) == (ReceptionState.PARTIAL, 1, 2, 14400)
+    assert list(journals.iterdir()) == []
 
 
 def test_an_outcome_that_is_told_again_changes_nothing(world: World, journals: Path) -> None:
@@ -221,7 +260,7 @@ def test_a_half_written_outcome_leaves_everything_in_place(world: World, journal
     uuid, attempt_id, path = call_out(world, journals)
     write_journal(path, OUT_ENDED, cut=60)
     with pytest.raises(BrokenJournal):
-        on_outcome(session(attempt_id))
+        record_outcome(attempt_id)
     assert path.exists()
     assert (settings().gateway_dir / telephony.SPOOL_OUT / f"{attempt_id}.tif").exists()
     assert delivery_of(uuid).state is DeliveryState.DIALING
@@ -450,32 +489,63 @@ def test_a_database_that_is_gone_leaves_a_reception_in_place_and_no_copy_behind(
 # --- The sweep ---
 
 
-@pytest.mark.parametrize("known", [True, False])
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Let an hour pass by the monotonic clock of the sweep."""
+    passed = 0.0
+
+    def one_more() -> None:
+        nonlocal passed
+        passed += ORPHANED_SECONDS
+
+    clock = SimpleNamespace(time=time.time, monotonic=lambda: passed)
+    monkeypatch.setattr(sweep_module, "time", clock)
+    yield one_more
+
+
 def test_pages_that_have_lain_for_an_hour_without_a_journal_reach_an_inbox(
-    world: World, journals: Path, known: bool
+    world: World, journals: Path, hours: Callable[[], None]
 ) -> None:
-    if known:
-        start()
-    spool = write_spool(2)
-    assert rescue_orphans() == 0
-    os.utime(spool, (time.time() - ORPHANED_SECONDS,) * 2)
+    orphans, spool = Orphans(), write_spool(2)
+    assert orphans.rescue() == 0
+    hours()
     journal = write_journal(in_path(journals, RECEPTION), IN_ENDED, cut=10)
-    assert rescue_orphans() == 0
+    assert orphans.rescue() == 0
     journal.unlink()
-    assert rescue_orphans() == 1
+    assert orphans.rescue() == 1
     assert not spool.exists()
     (row,) = receptions()
     assert (row.state, row.pages) == (ReceptionState.PARTIAL, 2)
-    assert ports_taken() == 0
     with reading() as uow:
-        assert row.user_id == (world.bob.user_id if known else system_operator(uow).id)
+        assert row.user_id == system_operator(uow).id
 
 
-def test_a_file_in_the_spool_that_is_no_fax_is_left_alone(world: World, journals: Path) -> None:
+@pytest.mark.parametrize("grown", [True, False], ids=["it grows", "its call has a row"])
+def test_pages_of_a_call_that_may_live_are_left_alone_whatever_the_clock_says(
+    world: World, journals: Path, hours: Callable[[], None], grown: bool
+) -> None:
+    if not grown:
+        start()
+    orphans, spool = Orphans(), write_spool(2)
+    orphans.rescue()
+    os.utime(spool, (time.time() - 86_400,) * 2)
+    orphans.rescue()
+    if grown:
+        spool.write_bytes(spool.read_bytes() + b"more")
+    hours()
+    assert orphans.rescue() == 0
+    assert spool.exists()
+
+
+def test_a_file_in_the_spool_that_is_no_fax_is_left_alone(
+    world: World, journals: Path, hours: Callable[[], None]
+) -> None:
     stray = spool_file(RECEPTION).with_name("notes.tif")
     stray.write_text("not ours")
-    os.utime(stray, (time.time() - ORPHANED_SECONDS,) * 2)
-    assert rescue_orphans() == 0
+    orphans = Orphans()
+    orphans.rescue()
+    hours()
+    assert orphans.rescue() == 0
     assert stray.exists()
 
 

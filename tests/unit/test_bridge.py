@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -719,6 +720,22 @@ def test_an_inbound_call_that_is_on_the_line_is_left_alone(world: World, bridge:
     assert reception().state is ReceptionState.RECEIVING
 
 
+def test_an_inbound_call_that_began_after_the_channels_were_asked_for_is_left_alone(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    """As when this process stood still between its two looks."""
+    spooled: list[str] = []
+
+    async def it_comes_in_meanwhile(name: str, *, complete: str) -> list[AmiEvent]:
+        spooled.append(incoming(1))
+        return []
+
+    client.list_action = it_comes_in_meanwhile  # type: ignore[method-assign]
+    settle(bridge)
+    assert reception().state is ReceptionState.RECEIVING
+    assert spool_file(spooled[0]).exists()
+
+
 def test_an_inbound_call_whose_journal_lies_on_disk_is_left_to_it(world: World, bridge: Bridge) -> None:
     (settings().gateway_dir / telephony.JOURNAL / f"{telephony.JOURNAL_IN_PREFIX}{incoming(1)}").touch()
     settle(bridge)
@@ -738,6 +755,29 @@ def test_an_inbound_call_that_died_with_its_asterisk_keeps_its_pages(
     with unit_of_work() as uow:
         assert uow.session.query(Port).filter(Port.claimed_by.is_not(None)).count() == 0
         assert mailbox(uow, world.bob, Direction.IN).total == (1 if pages else 0)
+
+
+# --- The spool ---
+
+
+def test_pages_of_a_call_that_is_over_leave_the_spool_and_others_stay(world: World, bridge: Bridge) -> None:
+    _, busy_call = placed_call(world)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Attempt).where(Attempt.id == busy_call).values(ended_at=now()))
+    _, open_call = placed_call(world)
+    over = "0" * 32
+    spool = spooled(open_call).parent
+    draft = spooled(busy_call).with_suffix(".new")
+    killed = spool / ".fax-killed"
+    killed.mkdir()
+    for path in (spooled(open_call), spooled(busy_call), draft, spooled(over), killed / "fax.tif"):
+        path.write_bytes(b"pages")
+    settle(bridge)
+    assert sorted(path.name for path in spool.iterdir()) == sorted([".fax-killed", f"{over}.tif", f"{open_call}.tif"])
+    for path in (spooled(over), killed, spooled(open_call)):
+        os.utime(path, (1, 1))
+    settle(bridge)
+    assert list(spool.iterdir()) == [spooled(open_call)]
 
 
 def test_a_new_start_of_asterisk_is_learned(world: World, bridge: Bridge, client: FakeClient) -> None:

@@ -112,6 +112,20 @@ def test_a_large_record_is_begun_anew_and_the_older_one_still_read(
     assert read_calls(path, [US])[US].seconds == 7
 
 
+def test_only_the_lines_of_the_wanted_calls_are_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parted: list[str] = []
+    fields_of = cel.fields_of
+
+    def part(line: str) -> dict[str, str]:
+        parted.append(line)
+        return fields_of(line)
+
+    monkeypatch.setattr(cel, "fields_of", part)
+    others = "".join(event("CHAN_START", call=f"{number:032x}") for number in range(1000))
+    assert read(tmp_path, others + event("CHAN_START") + others)[US].started
+    assert parted == [event("CHAN_START")]
+
+
 def test_an_event_that_nobody_asked_for_changes_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, event("LINKEDID_END") + event("BRIDGE_ENTER"))[US] == CallRecord()
 
@@ -130,14 +144,17 @@ def test_an_unanswered_call_ended_by_the_cause_of_its_hangup(same_boot: bool) ->
 
 
 @pytest.mark.parametrize("same_boot", [True, False])
-def test_an_answered_call_that_ended_was_dropped_with_its_seconds(same_boot: bool) -> None:
+def test_of_an_answered_call_that_ended_only_its_seconds_are_known(same_boot: bool) -> None:
     outcome = outcome_of(CallRecord(True, AT - 20, AT, 16), same_boot=same_boot, gone_for=0)
-    assert outcome == CallOutcome(answered=True, error="HANGUP", seconds=20, hangup_cause=16)
+    assert outcome == CallOutcome(answered=True, reported=False, seconds=20, hangup_cause=16)
 
 
-@pytest.mark.parametrize(("record", "answered"), [(STARTED, False), (ANSWERED, True)])
-def test_a_call_without_an_end_died_with_its_asterisk(record: CallRecord, answered: bool) -> None:
-    assert outcome_of(record, same_boot=False, gone_for=0) == CallOutcome(answered=answered, died=True)
+def test_an_answered_call_without_an_end_died_with_its_asterisk() -> None:
+    assert outcome_of(ANSWERED, same_boot=False, gone_for=0) == CallOutcome(answered=True, died=True)
+
+
+def test_a_call_that_rang_when_its_asterisk_died_has_carried_nothing() -> None:
+    assert outcome_of(STARTED, same_boot=False, gone_for=0) == CallOutcome(answered=False)
 
 
 def test_a_call_of_an_earlier_asterisk_without_any_record_may_have_been_made() -> None:

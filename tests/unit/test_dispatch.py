@@ -14,13 +14,13 @@ from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.faxes import dispatch as dispatch_module
 from netfax.faxes.dial import plan_call
-from netfax.faxes.dispatch import LEASE, MOST_CALLS, MOST_ROWS, Dispatcher, Round, is_within
+from netfax.faxes.dispatch import LEASE, MOST_CALLS, MOST_INSIDE, MOST_ROWS, Dispatcher, Round, is_within
 from netfax.faxes.models import Attempt, Delivery, Destination, Priority
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.retry import MEMORY, USUAL, CallParameters
 from netfax.faxes.states import DeliveryState
 from netfax.faxes.waiting import OnTheLine
-from netfax.lease import LEASE_SECONDS, Lease
+from netfax.lease import LEASE_SECONDS, Lease, bridge_lease, hold_lease, let_go
 from netfax.lines.models import Port, Trunk
 from netfax.lines.service import add_trunk, claim_port, free_ports, release_port, remove_trunk
 from netfax.params.service import set_param
@@ -250,7 +250,7 @@ def test_a_trunk_that_is_added_or_removed_changes_the_way_of_what_waits_already(
     assert last_attempt(uuid).trunk_id == second
 
 
-def test_a_fax_whose_only_trunk_is_removed_while_it_waits_fails_without_a_route(world: World) -> None:
+def test_a_fax_whose_only_trunk_is_removed_while_it_waits_goes_over_the_next_that_is_added(world: World) -> None:
     with unit_of_work() as uow:
         uow.session.execute(update(Port).values(claimed_by="somebody"))
     uuid = make_delivery(world.alice)
@@ -260,7 +260,63 @@ def test_a_fax_whose_only_trunk_is_removed_while_it_waits_fails_without_a_route(
         release_port(uow, "somebody")
         remove_trunk(uow, "pstn")
     round_of(dispatcher)
-    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (S.FAILED, Cause.NO_ROUTE)
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (S.QUEUED, Cause.NO_ROUTE)
+    second_trunk()
+    make_due(uuid)
+    assert round_of(dispatcher).calls == 1
+
+
+def test_a_fax_that_never_gets_a_route_again_keeps_what_was_confirmed(world: World) -> None:
+    uuid = make_delivery(world.alice, pages=3, pages_confirmed=1)
+    with unit_of_work() as uow:
+        remove_trunk(uow, "pstn")
+    for _ in range(6):
+        make_due(uuid)
+        dispatch_now()
+    assert (delivery_of(uuid).state, delivery_of(uuid).pages_confirmed) == (S.PARTIAL, 1)
+
+
+def test_a_gateway_whose_bridge_has_gone_is_given_no_calls(world: World) -> None:
+    uuid = make_delivery(world.alice)
+    with unit_of_work() as uow:
+        hold_lease(uow, bridge_lease("gw1"), "bridge")
+        let_go(uow, bridge_lease("gw1"), "bridge")
+    dispatcher = Dispatcher("first")
+    assert round_of(dispatcher) == Round()
+    assert delivery_of(uuid).state is S.QUEUED
+    with unit_of_work() as uow:
+        hold_lease(uow, bridge_lease("gw1"), "bridge")
+    assert round_of(dispatcher).calls == 1
+
+
+@pytest.mark.parametrize("step", [timedelta(days=1), -timedelta(days=1)])
+def test_no_fax_expires_by_a_clock_that_was_moved(clock: time_machine.Traveller, world: World, step: timedelta) -> None:
+    set_value("calling_hours", "00:00-00:01")
+    uuid = make_delivery(world.alice, expires_at=now() + timedelta(hours=2))
+    passed = 0.0
+    dispatcher = Dispatcher("first", monotonic=lambda: passed)
+    round_of(dispatcher)
+    clock.shift(step)
+    round_of(dispatcher)
+    assert delivery_of(uuid).state is S.QUEUED
+    assert abs(delivery_of(uuid).expires_at - now() - timedelta(hours=2)) < timedelta(minutes=1)
+    clock.shift(timedelta(hours=2, minutes=1))
+    passed += 7260
+    round_of(dispatcher)
+    assert delivery_of(uuid).state is S.FAILED
+
+
+def test_many_faxes_to_numbers_of_ours_keep_no_call_waiting_and_users_take_turns(world: World) -> None:
+    ours = [make_delivery(world.alice, "867367804002") for _ in range(MOST_INSIDE + 3)]
+    theirs, call = make_delivery(world.bob, "867367804001"), make_delivery(world.alice)
+    dispatcher = Dispatcher("first")
+    done = round_of(dispatcher)
+    assert (done.calls, len(done.inside), done.more) == (1, MOST_INSIDE, True)
+    assert delivery_of(call).state is S.DIALING
+    assert delivery_of(theirs).id in done.inside[:2]
+    rest = round_of(dispatcher)
+    assert (len(rest.inside), rest.more) == (4, False)
+    assert sorted([*done.inside, *rest.inside]) == sorted(delivery_of(uuid).id for uuid in [*ours, theirs])
 
 
 @pytest.mark.parametrize(("maximum", "calls"), [(None, 4), (4, 4), (3, 3), (1, 1), (0, 0)])

@@ -92,13 +92,16 @@ def test_a_number_is_called_once_at_a_time(world: World) -> None:
     assert dispatch_now() == 1
 
 
-def test_a_fax_without_a_route_fails_at_once(world: World) -> None:
+def test_a_fax_without_a_route_waits_for_one_and_fails_when_none_comes(world: World) -> None:
     with unit_of_work() as uow:
         uow.session.query(Port).delete()
         uow.session.query(factories.Trunk).delete()
         add_trunk(uow, factories.make_trunk("london", prefix="4420"), channels=1)
     uuid = make_delivery(world.alice)
-    assert dispatch_now() == 0
+    for _ in range(6):
+        assert (delivery_of(uuid).state, delivery_of(uuid).attempts) == (DeliveryState.QUEUED, [])
+        factories.make_due(uuid)
+        assert dispatch_now() == 0
     assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.FAILED, Cause.NO_ROUTE)
 
 

@@ -5,7 +5,6 @@ import json
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import cast
 
 import fakeredis
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy import Engine
 
 from netfax import queue
 from netfax.db import unit_of_work
-from netfax.queue import WAKE_DISPATCHER, Job, send, send_unless_sent
+from netfax.queue import WAKE_DISPATCHER, Job, send, send_missing
 from netfax.settings import settings
 
 
@@ -37,8 +36,8 @@ def test_every_job_names_a_function_that_there_is(job: Job) -> None:
 
 
 def test_a_conversion_goes_to_the_workers_queue(redis: fakeredis.FakeRedis) -> None:
-    assert send(Job.CONVERT, "uuid")
-    assert jobs(redis, "outbound") == [("jobs.outbound.convert", ("uuid",))]
+    assert send(Job.CONVERT)
+    assert jobs(redis, "outbound") == [("jobs.outbound.convert", ())]
 
 
 @pytest.mark.parametrize("job", [Job.PLACE_CALL, Job.HANG_UP])
@@ -62,15 +61,13 @@ def test_the_dispatcher_is_woken_by_its_own_list(redis: fakeredis.FakeRedis) -> 
     assert not redis.keys("rq:*")
 
 
-def test_what_the_sweep_finds_waiting_is_sent_once_in_its_time(redis: fakeredis.FakeRedis) -> None:
-    assert send_unless_sent(Job.CONVERT, "a", seconds=120)
-    assert not send_unless_sent(Job.CONVERT, "a", seconds=120)
-    assert send_unless_sent(Job.CONVERT, "b", seconds=120)
-    assert [arguments for _, arguments in jobs(redis, "outbound")] == [("a",), ("b",)]
-    key = "netfax:sent:CONVERT:a"
-    assert 0 < cast(int, redis.ttl(key)) <= 120
-    redis.delete(key)
-    assert send_unless_sent(Job.CONVERT, "a", seconds=120)
+def test_the_sweep_sends_what_is_missing_and_no_more(redis: fakeredis.FakeRedis) -> None:
+    assert send_missing(Job.CONVERT, 0) == 0
+    send(Job.CONVERT)
+    assert send_missing(Job.CONVERT, 3) == 2
+    assert send_missing(Job.CONVERT, 3) == 0
+    assert send_missing(Job.CONVERT, 1) == 0
+    assert jobs(redis, "outbound") == [("jobs.outbound.convert", ())] * 3
 
 
 def test_jobs_are_sent_after_the_commit_and_not_at_all_after_a_rollback(
@@ -89,7 +86,7 @@ def test_without_redis_a_job_is_logged_and_the_transaction_stands(database: Engi
     with structlog.testing.capture_logs() as logs:
         assert not send(Job.CONVERT, "uuid")
         assert not send(Job.WAKE_DISPATCHER)
-        assert not send_unless_sent(Job.CONVERT, "uuid", seconds=5)
+        assert send_missing(Job.CONVERT, 5) == 0
         with unit_of_work() as uow:
             uow.enqueue(Job.PLACE_CALL, "gw1", "attempt")
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("queue.unreachable", "warning")] * 4

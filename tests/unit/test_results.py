@@ -344,3 +344,31 @@ def test_the_last_page_is_unknown_only_when_it_alone_is_unconfirmed(
     if verdict.cause is Cause.LAST_PAGE_UNKNOWN:
         assert verdict.confirmed == len(page_bytes) - 1
         assert outcome.seconds >= OVERHEAD_SECONDS + sum(page_bytes) * 8 / outcome.rate
+
+
+# --- When only the telephone call is on record ---
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pages", "cause"),
+    [
+        (40, (PAGE,), Cause.RECORD_LOST),
+        (17, (PAGE,), Cause.DROPPED),
+        (40, (PAGE,) * 4, Cause.DROPPED),
+        (49, (PAGE,) * 4, Cause.RECORD_LOST),
+    ],
+)
+def test_a_call_of_whose_fax_nothing_is_known_is_unknown_if_it_may_have_carried_it(
+    seconds: int, pages: tuple[int, ...], cause: Cause
+) -> None:
+    verdict = judge(CallOutcome(answered=True, reported=False, seconds=seconds), pages)
+    assert (verdict.cause, verdict.confirmed, verdict.unknowable) == (cause, 0, cause is Cause.RECORD_LOST)
+
+
+@pytest.mark.parametrize("seconds", [0, 86_410])
+def test_seconds_of_a_clock_that_was_moved_say_nothing(seconds: int) -> None:
+    dropped = CallOutcome(
+        answered=True, status_text="The call dropped prematurely", rate=RATE, seconds=seconds, resolution=FINE
+    )
+    assert judge(dropped, (PAGE,)).cause is Cause.LAST_PAGE_UNKNOWN
+    assert judge(dropped, (PAGE, PAGE)).cause is Cause.DROPPED

@@ -33,7 +33,7 @@ FINAL = {
     Cause.CALL_LOST,
     Cause.CANCELLED,
     Cause.BAD_DOCUMENT,
-    Cause.NO_ROUTE,
+    Cause.RECORD_LOST,
     Cause.EXPIRED,
 }
 # Seconds until the next call, with an interval of 180 s.
@@ -53,6 +53,7 @@ WAITS = {
     Cause.NOT_CONFIRMED: 60,
     Cause.REDRAW: 60,
     Cause.OUR_FAULT: 180,
+    Cause.NO_ROUTE: 180,
 }
 # How many calls may end by this cause.
 MOST_CALLS = {Cause.REJECTED: 2, Cause.NO_FAX: 2, Cause.REDRAW: 2, Cause.OUR_FAULT: 3}

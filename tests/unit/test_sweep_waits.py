@@ -8,11 +8,14 @@ import time_machine
 from sqlalchemy import Engine
 
 from netfax.db import now, unit_of_work
+from netfax.faxes.dial import claim_attempt
 from netfax.faxes.history import wait_until
 from netfax.faxes.models import Delivery
+from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
-from netfax.faxes.sweep import CLOCK_TOLERANCE, PUT_OFF, mend_waits, put_off
-from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world
+from netfax.faxes.sweep import CLOCK_TOLERANCE, PUT_OFF, UNPLACED, mend_waits, put_off, take_back_unplaced
+from netfax.lines.service import add_trunk, free_ports
+from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_trunk, make_world, only_attempt
 
 S = DeliveryState
 WAIT = timedelta(minutes=3)
@@ -120,3 +123,50 @@ def test_only_what_waits_in_the_queue_is_put_off(world: World, state: DeliverySt
         put_off(uow, delivery_of(uuid).id)
         put_off(uow, 999_999)
     assert (delivery_of(uuid).state, delivery_of(uuid).next_try_at) == (state, before)
+
+
+# --- Calls that nobody places ---
+
+
+def take_back() -> int:
+    with unit_of_work() as uow:
+        return take_back_unplaced(uow)
+
+
+def test_a_call_that_no_bridge_places_is_taken_back_with_its_port_and_counts_as_no_try(
+    clock: time_machine.Traveller, world: World
+) -> None:
+    uuid = make_delivery(world.alice)
+    assert dispatch_now() == 1
+    clock.shift(UNPLACED)
+    assert take_back() == 0
+    clock.shift(timedelta(seconds=1))
+    assert take_back() == 1
+    delivery = delivery_of(uuid)
+    assert (delivery.state, delivery.cause, delivery.tries, delivery.free_tries) == (S.QUEUED, Cause.CALL_FAILED, 0, 0)
+    with unit_of_work() as uow:
+        assert sum(free_ports(uow).values()) == 2
+    # It was placed by nobody, whatever comes of the bridge.
+    attempt_id = delivery.attempts[0].id
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, attempt_id, "boot") is None
+
+
+def test_a_call_that_was_placed_is_left_to_its_bridge(clock: time_machine.Traveller, world: World) -> None:
+    make_delivery(world.alice)
+    dispatch_now()
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, only_attempt(), "boot") is not None
+    clock.shift(timedelta(hours=1))
+    assert take_back() == 0
+
+
+def test_a_fax_that_was_taken_back_goes_over_another_trunk_at_once(clock: time_machine.Traveller, world: World) -> None:
+    uuid = make_delivery(world.alice)
+    dispatch_now()
+    with unit_of_work() as uow:
+        second = add_trunk(uow, make_trunk("second"), channels=1).id
+    clock.shift(UNPLACED + timedelta(seconds=1))
+    take_back()
+    assert dispatch_now() == 1
+    assert delivery_of(uuid).attempts[-1].trunk_id == second

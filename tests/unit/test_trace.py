@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from netfax.faxes import acts
 from netfax.faxes.dial import claim_attempt
 from netfax.faxes.finish import finish_attempt, record_answer
 from netfax.faxes.inside import deliver_inside
-from netfax.faxes.models import Attachment, Attempt, Delivery, Document, MailboxItem, Reception, Submission
+from netfax.faxes.models import Attachment, Attempt, Delivery, Document, MailboxItem, Reception, StateChange, Submission
 from netfax.faxes.receive import InboundCall, InboundResult, decide, record_reception
 from netfax.faxes.results import CallOutcome
 from netfax.faxes.states import DeliveryState
@@ -302,9 +302,45 @@ def test_people_read_a_timeline_in_their_language(world: World, tmp_path: Path) 
         assert text in english
     for text in ("第 1 次呼叫：已结束", "对方占线。", "等待发送 → 正在拨号", "不在磁盘上"):
         assert text in chinese
-    timeline = english.split("\n\n")[1].splitlines()[1:]
-    assert [line[:19] for line in timeline] == sorted(line[:19] for line in timeline)
-    assert english.index("call 1 ended") < english.index("call 2 placed") < english.index("call 2 ended")
+    assert in_order(english, *TOLD)
+
+
+TOLD = (
+    "submitted",
+    "Waiting → Dialling",
+    "call 1 decided on",
+    "call 1 placed",
+    "call 1 ended",
+    "Dialling → Waiting",
+    "call 2 decided on",
+    "call 2 answered",
+    "call 2 ended",
+    "Sending → Waiting",
+)
+
+
+def in_order(text: str, *words: str) -> bool:
+    """Whether each stands behind the one before."""
+    at = 0
+    for word in words:
+        at = text.find(word, at)
+        if at < 0:
+            return False
+    return True
+
+
+@one_database
+def test_a_clock_that_was_set_back_shuffles_no_timeline(world: World, tmp_path: Path) -> None:
+    uuid = sent(world, tmp_path, BUSY, CUT)
+    with unit_of_work() as uow:
+        for number, attempt in enumerate(uow.session.scalars(select(Attempt).order_by(Attempt.number))):
+            earlier = timedelta(hours=number)
+            attempt.created_at -= earlier
+            attempt.originated_at = attempt.created_at - earlier
+            attempt.ended_at = attempt.created_at - 2 * earlier
+        for change in uow.session.scalars(select(StateChange)):
+            change.at -= timedelta(minutes=7 * change.id)
+    assert in_order(run(uuid).stdout, *TOLD)
 
 
 @one_database

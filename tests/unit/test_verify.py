@@ -29,7 +29,7 @@ from netfax.faxes.models import Attachment, Attempt, Delivery, Document, Mailbox
 from netfax.faxes.receive import InboundCall, InboundResult, decide, record_reception
 from netfax.faxes.recording import raise_pages_lost
 from netfax.faxes.results import CallOutcome, Cause
-from netfax.faxes.states import DeliveryState
+from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
 from netfax.lines.models import Port
 from netfax.monitor.verify import run as verify_run
@@ -397,6 +397,42 @@ def partial_with_no_page(scene: Scene) -> str:
     return scene.partial
 
 
+def failed_with_pages(scene: Scene) -> str:
+    change(Delivery, Delivery.uuid == scene.partial, state=DeliveryState.FAILED)
+    return scene.partial
+
+
+def sent_without_every_page(scene: Scene) -> str:
+    change(Delivery, Delivery.uuid == scene.sent, pages_confirmed=PAGES - 1)
+    return scene.sent
+
+
+def received_less_than_confirmed(scene: Scene) -> str:
+    change(Reception, Reception.id == scene.lossy, state=ReceptionState.RECEIVED)
+    return scene.lossy
+
+
+def nothing_received_but_pages(scene: Scene) -> str:
+    change(Reception, Reception.id == scene.received, state=ReceptionState.EMPTY)
+    return scene.received
+
+
+def out_of_turn(scene: Scene) -> str:
+    change(Submission, Submission.draw_turn.is_not(None), draw_turn=None)
+    return scene.converting
+
+
+def never_drawn(scene: Scene) -> str:
+    change(Delivery, Delivery.uuid == scene.converting, created_at=now() - timedelta(minutes=61))
+    return scene.converting
+
+
+def never_placed(scene: Scene) -> str:
+    change(Attempt, Attempt.id == scene.dialing_call, originated_at=None, created_at=now() - timedelta(minutes=3))
+    (settings().gateway_dir / telephony.CEL_CSV).unlink()
+    return scene.dialing_call
+
+
 def placed_twice(scene: Scene) -> str:
     write_cel(event("CHAN_START", scene.sent_call))
     return scene.sent_call
@@ -517,6 +553,8 @@ BROKEN: list[tuple[Break, str, str]] = [
     (scheduled_without_time, "V2", "waiting_without_time"),
     (held_by_no_name, "V2", "held_by_nobody"),
     (held_without_history, "V2", "held_by_nobody"),
+    (out_of_turn, "V2", "out_of_turn"),
+    (never_drawn, "V2", "never_drawn"),
     (dialing_without_call, "V2", "line_without_call"),
     (dialing_with_two_calls, "V2", "line_without_call"),
     (ended_with_open_call, "V2", "call_without_line"),
@@ -528,11 +566,16 @@ BROKEN: list[tuple[Break, str, str]] = [
     (reception_in_no_mailbox, "V4", "pages_without_item"),
     (partial_with_all_pages, "V4", "partial_that_is_not"),
     (partial_with_no_page, "V4", "partial_that_is_not"),
+    (failed_with_pages, "V4", "failed_that_is_partial"),
+    (sent_without_every_page, "V4", "sent_that_is_not"),
+    (received_less_than_confirmed, "V4", "other_reception_state"),
+    (nothing_received_but_pages, "V4", "other_reception_state"),
     (placed_twice, "V5", "placed_twice"),
     (placed_twice_in_two_files, "V5", "placed_twice"),
     (placed_without_row, "V5", "call_without_row"),
     (placed_before_the_commit, "V5", "call_without_row"),
     (call_in_without_channel, "V6", "reception_without_channel"),
+    (never_placed, "V6", "call_that_nobody_places"),
     (port_of_an_ended_call, "V6", "port_of_no_call"),
     (port_of_an_unknown_call, "V6", "port_of_no_call"),
     (port_claimed_before_the_clock_was_set_back, "V6", "port_of_no_call"),
@@ -571,8 +614,12 @@ def test_an_open_call_is_a_breach_only_when_its_channel_is_gone_for_good(scene: 
     write_cel(event("HANGUP", scene.dialing_call, at=now() - timedelta(seconds=90)))
     assert breach in breaches(verify(gone))
     # Its journal waits for the sweep.
-    out_path(settings().gateway_dir / telephony.JOURNAL, scene.dialing_call).touch()
+    journal = out_path(settings().gateway_dir / telephony.JOURNAL, scene.dialing_call)
+    journal.touch()
     assert breach not in breaches(verify(gone))
+    # Nobody takes it.
+    os.utime(journal, (now().timestamp() - 90,) * 2)
+    assert breach in breaches(verify(gone))
 
 
 def test_an_inbound_call_whose_journal_waits_for_the_sweep_is_no_breach(scene: Scene) -> None:
@@ -833,8 +880,11 @@ def test_repair_exits_with_1_when_a_breach_remains(asked: Scene) -> None:
 def test_a_gateway_that_does_not_answer_is_said(scene: Scene) -> None:
     # No Asterisk listens on this test's port.
     result = run("verify")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2, result.output
     assert "V6: the gateway does not answer" in result.stdout
+    told = json.loads(run("verify", "--json").stdout)
+    assert [each["state"] for each in told["checks"] if each["promise"] == "V6"] == ["not asked"]
+    assert not told["holds"]
 
 
 def test_a_home_without_netfax_is_one_sentence_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,12 @@
 """V1: what was accepted is on disk and committed. V2: it has ended, has a due time, or names who must act."""
 
+from datetime import timedelta
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from netfax.db import UnitOfWork, now, reading, unit_of_work
+from netfax.faxes.convert import enter_queue
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Attachment, Attempt, Delivery, Direction, Document, MailboxItem, StateChange, Submission
 from netfax.faxes.results import Cause
@@ -14,6 +17,7 @@ from netfax.storage.disk import blob_path
 from netfax.storage.models import Blob
 
 ACTOR = "verify"
+DRAWN_WITHIN = timedelta(hours=1)
 
 _TIMED = (DeliveryState.QUEUED, DeliveryState.SCHEDULED)
 
@@ -69,6 +73,35 @@ def find_converting_for_ever(look: Look) -> Found:
     converting = Delivery.state == DeliveryState.CONVERTING
     query = select(Delivery.uuid).where(converting, drawn, look.settled(Delivery.created_at))
     return rows_that(Delivery.id, query, converting)
+
+
+def find_never_drawn(look: Look) -> Found:
+    """A delivery is drawn within an hour; what can't be drawn for so long has an alarm, and is somebody's to see to."""
+    drawn = select(Document.id).where(Document.submission_id == Delivery.submission_id).exists()
+    converting = Delivery.state == DeliveryState.CONVERTING
+    query = select(Delivery.uuid).where(converting, ~drawn, Delivery.created_at < look.at - DRAWN_WITHIN)
+    return rows_that(Delivery.id, query, converting)
+
+
+def find_out_of_turn(look: Look) -> Found:
+    """A delivery that is `converting` and not yet drawn has its submission among those that wait for their turn."""
+    drawn = select(Document.id).where(Document.submission_id == Delivery.submission_id).exists()
+    converting = Delivery.state == DeliveryState.CONVERTING
+    query = (
+        select(Delivery.uuid)
+        .join(Submission, Submission.id == Delivery.submission_id)
+        .where(converting, ~drawn, Submission.draw_turn.is_(None), look.settled(Delivery.created_at))
+    )
+    return rows_that(Delivery.id, query, converting)
+
+
+def give_turn(uuid: str) -> bool:
+    with unit_of_work() as uow:
+        delivery = _locked(uow, uuid)
+        if delivery.state is not DeliveryState.CONVERTING or delivery.submission.draw_turn is not None:
+            return False
+        enter_queue(uow, delivery.submission, delivery.priority, delivery.planned_at)
+        return True
 
 
 def queue_drawn(uuid: str) -> bool:
@@ -185,6 +218,18 @@ GOES_ON = (
         find_converting_for_ever,
         queue_drawn,
         Words("queued", "已放入发送队列"),
+    ),
+    Rule(
+        "out_of_turn",
+        Words("delivery whose pages are nobody's turn to draw", "未排入页面转换队列的传真"),
+        find_out_of_turn,
+        give_turn,
+        Words("put among those that wait to be drawn", "已排入页面转换队列"),
+    ),
+    Rule(
+        "never_drawn",
+        Words("delivery that waits for its pages for over an hour", "等待页面转换超过一小时的传真"),
+        find_never_drawn,
     ),
     Rule(
         "waiting_without_time",

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
-from netfax.db import reading, unit_of_work
+from netfax.db import now, reading, unit_of_work
 from netfax.faxes.journal import in_path, out_path
 from netfax.faxes.models import Attempt, Reception
 from netfax.faxes.states import ReceptionState
@@ -39,8 +39,8 @@ def find_calls_without_row(_look: Look) -> Found:
 
 
 def find_attempts_without_channel(look: Look) -> Found:
-    """An attempt of this gateway, originated over 60 s ago, is open only while its channel lives or its journal lies
-    there for the sweep, or for 60 s after the end that CEL names: so long the bridge has to settle it.
+    """An attempt of this gateway, originated over 60 s ago, is open only while its channel lives, or for 60 s after
+    its journal came or its end stands in CEL: so long the sweep and the bridge have to settle it.
     """
     query = select(Attempt.id).where(
         Attempt.gateway == settings().gateway, Attempt.ended_at.is_(None), look.settled(Attempt.originated_at)
@@ -49,14 +49,21 @@ def find_attempts_without_channel(look: Look) -> Found:
         attempts = list(uow.session.scalars(query))
     live = look.live or frozenset()
     # A journal that is taken in this moment has ended its attempt: the second look does not find it open.
-    gone = [each for each in attempts if each not in live and not out_path(_journals(), each).exists()]
+    gone = [each for each in attempts if each not in live and not _just_written(out_path(_journals(), each))]
     channels = _channels() if gone else {}
     return Found(len(attempts), {each: "" for each in gone if not _just_ended(channels.get(each))})
 
 
+def find_calls_that_nobody_places(look: Look) -> Found:
+    """An open attempt that was decided on over two minutes ago is originated: after one the sweep takes it back."""
+    unplaced = (Attempt.ended_at.is_(None), Attempt.originated_at.is_(None))
+    old = or_(Attempt.created_at < look.at - 2 * GRACE, Attempt.created_at > now() + GRACE)
+    return rows_that(Attempt.id, select(Attempt.id).where(*unplaced, old), *unplaced)
+
+
 def find_receptions_without_channel(look: Look) -> Found:
-    """A call in to this gateway that began over 60 s ago is `receiving` only while its channel lives or its journal
-    lies there for the sweep.
+    """A call in to this gateway that began over 60 s ago is `receiving` only while its channel lives, or for 60 s
+    after its journal came.
     """
     query = select(Reception.id, Reception.channel_uid).where(
         Reception.gateway == settings().gateway,
@@ -66,7 +73,7 @@ def find_receptions_without_channel(look: Look) -> Found:
     with reading() as uow:
         rows = uow.session.execute(query).all()
     live = look.live or frozenset()
-    gone = [row.id for row in rows if row.channel_uid not in live and not in_path(_journals(), row.id).exists()]
+    gone = [row.id for row in rows if row.channel_uid not in live and not _just_written(in_path(_journals(), row.id))]
     return Found(len(rows), dict.fromkeys(gone, ""))
 
 
@@ -112,6 +119,13 @@ def _just_ended(record: ChannelRecord | None) -> bool:
     return abs(time.time() - record.ended_at) < GRACE.total_seconds()
 
 
+def _just_written(journal: Path) -> bool:
+    try:
+        return abs(time.time() - journal.stat().st_mtime) < GRACE.total_seconds()
+    except FileNotFoundError:
+        return False
+
+
 def _journals() -> Path:
     return settings().gateway_dir / JOURNAL
 
@@ -135,6 +149,11 @@ CHANNELS = (
         Words("open call whose channel is gone", "通道已消失却未结束的呼叫"),
         find_attempts_without_channel,
         needs_gateway=True,
+    ),
+    Rule(
+        "call_that_nobody_places",
+        Words("call that was decided on and never placed", "已安排却一直没有拨出的呼叫"),
+        find_calls_that_nobody_places,
     ),
     Rule(
         "reception_without_channel",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from netfax import alarms
 from netfax.db import reading, unit_of_work
@@ -33,8 +33,9 @@ def find_losses_without_alarm(_look: Look) -> Found:
 
 def raise_missing_alarm(reception_id: str) -> bool:
     with unit_of_work() as uow:
-        raise_pages_lost(uow, uow.session.get_one(Reception, reception_id))
-        return True
+        reception = uow.session.get_one(Reception, reception_id)
+        raise_pages_lost(uow, reception)
+        return reception.pages < reception.pages_confirmed
 
 
 def find_other_page_counts(look: Look) -> Found:
@@ -92,6 +93,31 @@ def find_partial_that_are_not(_look: Look) -> Found:
     return rows_that(Delivery.id, select(Delivery.uuid).where(partial, all_or_none), partial)
 
 
+def find_sent_that_are_not(_look: Look) -> Found:
+    """Of a delivery that is `sent`, every page was confirmed."""
+    sent = Delivery.state == DeliveryState.SENT
+    query = select(Delivery.uuid).where(sent, Delivery.pages_confirmed != Delivery.pages)
+    return rows_that(Delivery.id, query, sent)
+
+
+def find_failed_that_are_partial(_look: Look) -> Found:
+    """Of a delivery that `failed`, no page was confirmed."""
+    failed = Delivery.state == DeliveryState.FAILED
+    return rows_that(Delivery.id, select(Delivery.uuid).where(failed, Delivery.pages_confirmed > 0), failed)
+
+
+def find_other_reception_states(_look: Look) -> Found:
+    """An ended reception is in the state that its pages ask for: none, less than were confirmed, or all."""
+    empty = and_(Reception.state == ReceptionState.EMPTY, Reception.pages > 0)
+    whole = and_(
+        Reception.state == ReceptionState.RECEIVED,
+        or_(Reception.pages == 0, Reception.pages < Reception.pages_confirmed),
+    )
+    partial = and_(Reception.state == ReceptionState.PARTIAL, Reception.pages == 0)
+    query = select(Reception.id, Reception.state).where(_ENDED, or_(empty, whole, partial))
+    return rows_that(Reception.id, query, _ENDED)
+
+
 CONFIRMED = (
     Rule(
         "loss_without_alarm",
@@ -124,5 +150,20 @@ PARTIALS = (
         "partial_that_is_not",
         Words("partly sent delivery with no page or every page confirmed", "标为部分发送但确认页数为零或为全部的传真"),
         find_partial_that_are_not,
+    ),
+    Rule(
+        "failed_that_is_partial",
+        Words("failed delivery of which pages were confirmed", "标为失败但有页面已确认的传真"),
+        find_failed_that_are_partial,
+    ),
+    Rule(
+        "sent_that_is_not",
+        Words("sent delivery of which not every page was confirmed", "标为已发送但未全部确认的传真"),
+        find_sent_that_are_not,
+    ),
+    Rule(
+        "other_reception_state",
+        Words("reception whose state is not that of its pages; its state", "状态与页数不符的来件；其状态"),
+        find_other_reception_states,
     ),
 )
