@@ -84,12 +84,14 @@ class Dispatcher:
 
     def round(self, uow: UnitOfWork) -> Round:
         """One round, in one transaction; nothing while another dispatcher has the lease."""
+        step = self._clock_step()
         fence = hold_lease(uow, LEASE, self._holder, renew=self._fence is None)
         if fence is None:
             self.forget()
             return Round()
         self._learn(uow, fence)
-        self._mind_the_clock(uow)
+        if abs(step) > CLOCK_STEP:
+            _move_ends(uow, step)
         begun = _begin_planned(uow)
         ended = _end_expired(uow)
         admitted = self._admit(uow)
@@ -126,15 +128,10 @@ class Dispatcher:
             )
         self._trunks = trunks
 
-    def _mind_the_clock(self, uow: UnitOfWork) -> None:
-        """Where the clock was moved, move the ends of what waits with it: no fax expires by a wrong clock."""
+    def _clock_step(self) -> timedelta:
+        """By how much the clock was moved since the last round, whoever had the lease then."""
         before, self._clock = self._clock, now() - timedelta(seconds=self._monotonic())
-        step = self._clock - before
-        if abs(step) > CLOCK_STEP:
-            log.warning("dispatch.clock_moved", seconds=step.total_seconds())
-            waiting = select(Delivery).where(Delivery.state.in_(OPEN_STATES), Delivery.expires_at.is_not(None))
-            for delivery in uow.session.scalars(waiting.with_for_update()):
-                delivery.expires_at = delivery.expires_at + step if delivery.expires_at else None
+        return self._clock - before
 
     def _admit(self, uow: UnitOfWork) -> int:
         """Take what has become due into the waiting room, or among those that go to a number of ours; how many."""
@@ -284,6 +281,14 @@ def _may_call(uow: UnitOfWork) -> bool:
         return False
     alarms.clear_alarm(uow, alarms.DISK_RESERVE, "")
     return is_within(get_text(uow, "calling_hours"), now(), get_text(uow, "time_zone"))
+
+
+def _move_ends(uow: UnitOfWork, step: timedelta) -> None:
+    """Where the clock was moved, move the ends of what waits with it: no fax expires by a wrong clock."""
+    log.warning("dispatch.clock_moved", seconds=step.total_seconds())
+    waiting = select(Delivery).where(Delivery.state.in_(OPEN_STATES), Delivery.expires_at.is_not(None))
+    for delivery in uow.session.scalars(waiting.with_for_update()):
+        delivery.expires_at = delivery.expires_at + step if delivery.expires_at else None
 
 
 def _begin_planned(uow: UnitOfWork) -> int:
