@@ -1,15 +1,18 @@
 """A fax's way through the database: dispatch, claim, end, reception; on SQLite and PostgreSQL."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import OperationalError
 
 from netfax import telephony
 from netfax.db import reading, unit_of_work
 from netfax.errors import NotFound
+from netfax.faxes import cancel as cancel_module
 from netfax.faxes import listing
 from netfax.faxes.cancel import cancel
 from netfax.faxes.dial import claim_attempt, claim_of, give_back_attempt, plan_call, waiting_attempts
@@ -278,6 +281,46 @@ def test_a_cancel_before_the_call_is_placed_ends_the_fax_at_once_and_frees_its_p
         assert not claim_attempt(uow, attempt_id, "boot")
         assert free_ports(uow) == {world.trunk_id: 2}
     assert (delivery_of(uuid).cause, delivery_of(uuid).tries) == (Cause.CANCELLED, 0)
+
+
+def test_a_cancel_and_the_end_of_an_unplaced_call_at_one_moment_wait_for_each_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is second finds it done: neither may be ended by the database as one of two that wait in a circle."""
+    uuid = make_delivery(world.bob)
+    dispatch_now()
+    attempt_id, item = only_attempt(), _item_of(world, uuid)
+    cancelling = threading.Event()
+    failures: list[Exception] = []
+
+    def look_and_pause(delivery: factories.Delivery) -> Attempt | None:
+        cancelling.set()
+        # Time for the other to take what it can.
+        time.sleep(0.5)
+        return listing.open_attempt(delivery)
+
+    def take_back() -> None:
+        with unit_of_work() as uow:
+            cancel(uow, world.bob, item)
+
+    def end() -> None:
+        cancelling.wait(10)
+        with unit_of_work() as uow:
+            finish_attempt(uow, attempt_id, CallOutcome(answered=False), actor="bridge", unless_placed=True)
+
+    def caught(act: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                act()
+            except OperationalError as failure:
+                failures.append(failure)
+
+        return run
+
+    monkeypatch.setattr(cancel_module, "open_attempt", look_and_pause)
+    _all_at_once([caught(take_back), caught(end)])
+    assert failures == []
+    assert delivery_of(uuid).state is DeliveryState.CANCELLED
 
 
 def test_nobody_sees_or_cancels_another_ones_fax_but_the_administrators(world: World) -> None:
