@@ -127,8 +127,7 @@ def _request(filled: Filled, uploads: list[Upload]) -> FaxRequest:
 
 def _other_problems(wanted: FaxRequest) -> list[tuple[str, UserError]]:
     try:
-        with reading() as uow:
-            check_request(uow, viewer(), wanted)
+        check_request(viewer(), wanted)
     except RequestRefused as error:
         return error.problems
     return []

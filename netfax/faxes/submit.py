@@ -75,15 +75,7 @@ def submit_fax(viewer: Viewer, request: FaxRequest) -> list[str]:
     known = _accepted_before(viewer, request.client_key, mark)
     if known is not None:
         return known
-    with reading() as uow:
-        checked = _check(uow, viewer, request)
-    try:
-        # Outside the transaction, for it takes seconds.
-        numbers = _opened(checked)
-    except DocumentsClosed as closed:
-        with unit_of_work() as uow:
-            alarm_closed(uow, closed)
-        raise
+    numbers = check_request(viewer, request)
     try:
         return _store(viewer, request, numbers, mark)
     except IntegrityError:
@@ -146,9 +138,20 @@ def forget_client_keys(uow: UnitOfWork) -> None:
     )
 
 
-def check_request(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[FaxNumber]:
-    """The numbers of a fax that can be accepted; `RequestRefused` with every problem otherwise."""
-    return _opened(_check(uow, viewer, request))
+def check_request(viewer: Viewer, request: FaxRequest) -> list[FaxNumber]:
+    """The numbers of a fax that can be accepted; `RequestRefused` with every problem otherwise.
+
+    Documents are opened outside the transaction, for it takes seconds. `DocumentsClosed`, which the operator is told
+    of, and `DiskReserveReached`.
+    """
+    with reading() as uow:
+        checked = _check(uow, viewer, request)
+    try:
+        return _opened(checked)
+    except DocumentsClosed as closed:
+        with unit_of_work() as uow:
+            alarm_closed(uow, closed)
+        raise
 
 
 @dataclass(frozen=True)
