@@ -25,12 +25,13 @@ def apply_gateway(settings: Settings, removed: Sequence[str] = ()) -> str:
 
     `removed` are the names of SIP trunks that it must know no more.
     """
-    with reading() as uow:
-        wanted = {trunk.name for trunk in list_trunks(uow, settings.gateway)}
     if send(Job.RELOAD_GATEWAY, settings.gateway):
         deadline = time.monotonic() + APPLY_SECONDS
         while time.monotonic() < deadline:
             known = set(registrations(settings, removed))
+            with reading() as uow:
+                # Read anew each time: another operator may be changing them too.
+                wanted = {trunk.name for trunk in list_trunks(uow, settings.gateway)}
             if wanted <= known and known.isdisjoint(removed):
                 return say("Saved, and the running gateway has taken it.", "已保存，运行中的网关已生效。")
             time.sleep(0.5)

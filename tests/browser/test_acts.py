@@ -93,6 +93,7 @@ def test_time_and_priority_are_changed_where_they_stand(
     page = as_user(system, new_page, BOB, viewport=viewport)
     title = f"Changed at {viewport['width']}"
     plan(page, title, letter).get_by_role("link", name="Details of fax").click()
+    expect(page.locator(".change:has(#change-planned_at)")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     page.click(".change:has(#change-planned_at) summary")

@@ -79,7 +79,7 @@ def _assert_refused(system: System, file: Path, number: str, named: str) -> None
     assert not [row for row in system.json("queue", "--user", "admin") if row["to"] == number]
     # Other tests send meanwhile, so that only what this file is can be looked for.
     content = file.read_bytes()
-    assert not any(content == path.read_bytes() for path in _stored(system) - before if content)
+    assert [path for path in _stored(system) - before if content and content == path.read_bytes()] == []
 
 
 def _stored(system: System) -> set[Path]:
