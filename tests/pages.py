@@ -13,7 +13,8 @@ def draw_page(text: str, *, lines: int = 3, dense: int = 0) -> Image.Image:
 
     `dense` rows of noise make the page longer on the line: some 460 bytes a row.
     """
-    page = Image.new("1", (WIDTH, HEIGHT), 1)
+    # 255, for Pillow inverts bytes where it writes this polarity: an inverted 1 is no 0, and the page would be blank.
+    page = Image.new("1", (WIDTH, HEIGHT), 255)
     draw = ImageDraw.Draw(page)
     font = ImageFont.load_default(size=60)
     for line in range(lines):
