@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
 from cli import run as run_module
 from cli.installation import DATABASE_FILE, OtherDatabase, database_name, remember_database
@@ -14,18 +13,11 @@ from cli.main import main
 from cli.runstate import AlreadyRunning, RunLock
 from netfax.settings import Settings, settings
 from tests.conftest import forget_process_state
+from tests.unit.command_line import run
 
 # Those that make an installation, end one, or say whether one runs.
 NEED_NONE = {("run",), ("stop",), ("status",)}
 POSTGRESQL = "postgresql://netfax:s3cret@db.example.net/faxes"
-
-
-def run(*arguments: str, lang: str = "C.UTF-8") -> Result:
-    environment = {"LANG": lang, "LC_ALL": None, "LC_MESSAGES": None}
-    result = CliRunner().invoke(main, arguments, env=environment)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

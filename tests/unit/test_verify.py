@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from click.testing import CliRunner, Result
 from PIL import Image
 from sqlalchemy import Engine, delete, select, update
 
 from cli import inspect_commands
-from cli.main import main
 from netfax import telephony
 from netfax.alarms import Alarm, clear_alarm
 from netfax.db import now, reading, unit_of_work
@@ -42,6 +40,7 @@ from netfax.storage.models import Blob
 from netfax.storage.service import FAX_TIFF, add_blob
 from tests.factories import World, delivery_of, dispatch_now, make_world
 from tests.fixtures.documents.build import saved
+from tests.unit.command_line import run
 
 PAGES = 3
 BUILT = {"V1", "V2", "V3", "V4", "V5", "V6", "V11", "V12"}
@@ -801,14 +800,6 @@ def test_a_cleared_alarm_still_names_its_pages(scene: Scene) -> None:
 
 
 # --- The command ---
-
-
-def run(*arguments: str, lang: str = "C.UTF-8") -> Result:
-    environment = {"LANG": lang, "LC_ALL": None, "LC_MESSAGES": None}
-    result = CliRunner().invoke(main, arguments, env=environment)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture
