@@ -33,7 +33,7 @@ STATIC = (
 )
 STEPS = {
     # PostgreSQL's half of them is for `test`.
-    "check": (*STATIC, Step("unit tests", (*PYTEST, "-n", "2", "-k", "not postgresql", "tests/unit"))),
+    "check": (*STATIC, Step("unit tests", (*PYTEST, "-n", "3", "-k", "not postgresql", "tests/unit"))),
     "test": (
         *STATIC,
         Step("Asterisk root", (str(BIN / "python"), "-m", "cli.install")),

@@ -25,16 +25,34 @@ def forget_process_state() -> None:
         cached.cache_clear()
 
 
+# By the database's address. SQLAlchemy keeps its compiled statements with the engine: they cost more than their rows.
+_ENGINES: dict[str, Engine] = {}
+
+
+def _engine_of(url: str) -> Engine:
+    if url not in _ENGINES:
+        _ENGINES[url] = make_engine(url)
+    return _ENGINES[url]
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fresh home with secrets, which this process's settings name; its Redis does not run."""
+def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh home with secrets, which this process's settings name; its Redis does not run.
+
+    Every test sees it under one name, so that one engine serves all.
+    """
+    name = tmp_path_factory.getbasetemp() / "home"
+    name.unlink(missing_ok=True)
+    (tmp_path / "home").mkdir(mode=0o700)
+    name.symlink_to(tmp_path / "home")
+    monkeypatch.setattr(db, "make_engine", _engine_of)
     for name in [name for name in os.environ if name.startswith("NETFAX_") and name != "NETFAX_ASTERISK_ROOT"]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("NETFAX_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETFAX_HOME", str(name))
     monkeypatch.setenv("NETFAX_PORT_BASE", "64000")
     forget_process_state()
-    settings.make_secrets(tmp_path / "home")
-    yield tmp_path / "home"
+    settings.make_secrets(name)
+    yield name
     forget_process_state()
 
 
@@ -110,6 +128,13 @@ def _wait_for_postgres(url: str) -> None:
     engine.dispose()
 
 
+@pytest.fixture
+def sqlite(home: Path, empty_sqlite: Path) -> Engine:
+    """This process's database, empty, with every table, on SQLite."""
+    shutil.copyfile(empty_sqlite, home / "netfax.db")
+    return db.engine()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """This process's database, empty, with every table; once on SQLite and once on PostgreSQL."""
@@ -117,9 +142,9 @@ def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv("NETFAX_DATABASE_URL", request.getfixturevalue("postgres_url"))
         forget_process_state()
         _empty_postgres(db.engine())
+        yield db.engine()
     else:
-        shutil.copyfile(request.getfixturevalue("empty_sqlite"), home / "netfax.db")
-    yield db.engine()
+        yield request.getfixturevalue("sqlite")
 
 
 def _empty_postgres(engine: Engine) -> None:

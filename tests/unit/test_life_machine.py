@@ -6,11 +6,12 @@
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -435,19 +436,26 @@ def empty_the_faxes() -> None:
 
 
 @pytest.fixture
-def viewers(database: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Viewer]:
+def viewers(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Viewer]]:
     """Two users of one domain and one of another, and trunks of two ports and of one."""
     monkeypatch.setattr("netfax.db.send", lambda *_: True)
     if database.dialect.name == "sqlite":
         # These histories are about what is written, not about power cuts.
-        event.listen(database, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+        event.listen(database, "connect", _do_not_sync)
         database.dispose()
     world = make_world()
     with unit_of_work() as uow:
         uow.session.execute(update(Trunk).values(name="one"))
         add_trunk(uow, make_trunk("two"), channels=1)
         carol = make_user(uow, add_domain(uow, "other", "Other").id, "carol", Role.USER, "867367805001")
-        return [world.alice, world.bob, Viewer.of(carol)]
+        people = [world.alice, world.bob, Viewer.of(carol)]
+    yield people
+    if database.dialect.name == "sqlite":
+        event.remove(database, "connect", _do_not_sync)
+
+
+def _do_not_sync(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
 """What somebody does with one fax in the portal (R5.1): each act, each thing that may be wrong, and what is offered."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
-from netfax.db import Base, engine, now, reading, unit_of_work
+from netfax.db import now, reading, unit_of_work
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import change_state
 from netfax.faxes.models import Attempt, Delivery, Priority
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import DeliveryState
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
-from tests.unit.webapp_portal import Portal, in_form, item_of, let_in, make_built, open_portal
+from tests.unit.webapp_portal import Portal, in_form, item_of, let_in, open_portal
+from webapp.assets import Built
 
 S = DeliveryState
 ENDED_OF_ALL = (S.FAILED, S.PARTIAL, S.UNKNOWN, S.CANCELLED)
@@ -21,8 +22,7 @@ AGAIN, TIME, PRIORITY, CANCEL = "/again", "/time", "/priority", "/cancel"
 
 
 @pytest.fixture
-def world(home: Path) -> World:
-    Base.metadata.create_all(engine())
+def world(sqlite: Engine) -> World:
     world = make_world()
     for viewer in (world.alice, world.bob, world.admin):
         let_in(viewer)
@@ -30,8 +30,8 @@ def world(home: Path) -> World:
 
 
 @pytest.fixture
-def portal(world: World, tmp_path: Path) -> Portal:
-    portal = open_portal(make_built(tmp_path / "built"))
+def portal(world: World, built: Built) -> Portal:
+    portal = open_portal(built)
     portal.sign_in("bob@demo")
     return portal
 
@@ -390,10 +390,10 @@ def test_waiting_fax_with_confirmed_pages_says_so_before_and_after_the_cancel(po
 
 @pytest.mark.parametrize("act", [HOLD, AGAIN])
 def test_administrator_acts_for_a_user_of_his_and_the_timeline_names_him(
-    world: World, tmp_path: Path, portal: Portal, act: str
+    world: World, built: Built, portal: Portal, act: str
 ) -> None:
     uuid = fax_of(world, S.QUEUED if act == HOLD else S.FAILED)
-    administrator = open_portal(make_built(tmp_path / "again"))
+    administrator = open_portal(built)
     administrator.sign_in("alice@demo")
     do(administrator, uuid, act)
     last = deliveries()[-1]

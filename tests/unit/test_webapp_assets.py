@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
-from netfax.db import Base, engine
 from netfax.settings import settings
 from tests.unit.webapp_portal import make_built, open_portal
 from webapp.assets import Built, NotBuilt
@@ -14,8 +14,7 @@ from webapp.factory import create_app
 
 
 @pytest.fixture
-def built(home: Path, tmp_path: Path) -> Built:
-    Base.metadata.create_all(engine())
+def built(sqlite: Engine, tmp_path: Path) -> Built:
     return make_built(tmp_path / "built")
 
 

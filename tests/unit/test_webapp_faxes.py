@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import Engine
 
-from netfax.db import Base, engine, now, reading, unit_of_work
+from netfax.db import now, reading, unit_of_work
 from netfax.faxes import live
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import change_state
@@ -15,14 +16,14 @@ from netfax.faxes.models import Delivery, MailboxItem, Reception
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import DeliveryState
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
-from tests.unit.webapp_portal import Portal, item_of, let_in, make_built, open_portal, receive
+from tests.unit.webapp_portal import Portal, item_of, let_in, open_portal, receive
+from webapp.assets import Built
 
 HOSTILE = "<script>alert(1)</script>\r\n\x07\u202egnp"
 
 
 @pytest.fixture
-def world(home: Path) -> World:
-    Base.metadata.create_all(engine())
+def world(sqlite: Engine) -> World:
     world = make_world()
     for viewer in (world.alice, world.bob, world.admin):
         let_in(viewer)
@@ -30,9 +31,9 @@ def world(home: Path) -> World:
 
 
 @pytest.fixture
-def portal(world: World, tmp_path: Path) -> Portal:
+def portal(world: World, built: Built) -> Portal:
     """Bob's browser; he is nobody's administrator."""
-    portal = open_portal(make_built(tmp_path / "built"))
+    portal = open_portal(built)
     portal.sign_in("bob@demo")
     return portal
 
@@ -90,9 +91,11 @@ def test_hostile_station_id_is_escaped_and_its_controls_are_visible(
         assert "\u202e" not in page, path
 
 
-def test_opening_a_fax_marks_it_read_for_its_owner_alone(portal: Portal, world: World, tmp_path: Path) -> None:
+def test_opening_a_fax_marks_it_read_for_its_owner_alone(
+    portal: Portal, world: World, built: Built, tmp_path: Path
+) -> None:
     fax = receive(world.bob, tmp_path)
-    administrator = open_portal(make_built(tmp_path / "again"))
+    administrator = open_portal(built)
     administrator.sign_in("alice@demo")
     assert administrator.get(f"/fax/{fax}").status_code == 200
     assert 'class="dot"' in portal.get("/inbox").text
@@ -219,10 +222,10 @@ def test_details_tell_each_call_with_its_facts(portal: Portal, world: World) -> 
         assert words in page
 
 
-def test_only_administrators_see_a_column_of_senders(portal: Portal, world: World, tmp_path: Path) -> None:
+def test_only_administrators_see_a_column_of_senders(portal: Portal, world: World, built: Built) -> None:
     make_delivery(world.bob)
     assert "Sender" not in portal.get("/queue").text
-    administrator = open_portal(make_built(tmp_path / "again"))
+    administrator = open_portal(built)
     administrator.sign_in("admin")
     page = administrator.get("/queue").text
     assert "Sender" in page

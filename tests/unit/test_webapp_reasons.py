@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
+from sqlalchemy import Engine
 
-from netfax.db import Base, engine, now, unit_of_work
+from netfax.db import now, unit_of_work
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.models import Attempt, Delivery
 from netfax.faxes.results import CallOutcome, Cause
@@ -16,7 +16,8 @@ from netfax.faxes.retry import RULES
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import set_param
 from tests.factories import World, dispatch_now, make_delivery, make_world, only_attempt
-from tests.unit.webapp_portal import Portal, let_in, make_built, open_portal
+from tests.unit.webapp_portal import Portal, let_in, open_portal
+from webapp.assets import Built
 from webapp.reasons import Calling
 
 S = DeliveryState
@@ -35,16 +36,15 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def world(home: Path, clock: time_machine.Traveller) -> World:
-    Base.metadata.create_all(engine())
+def world(sqlite: Engine, clock: time_machine.Traveller) -> World:
     world = make_world()
     let_in(world.bob)
     return world
 
 
 @pytest.fixture
-def portal(world: World, tmp_path: Path) -> Portal:
-    portal = open_portal(make_built(tmp_path / "built"))
+def portal(world: World, built: Built) -> Portal:
+    portal = open_portal(built)
     portal.sign_in("bob@demo")
     return portal
 

@@ -4,34 +4,34 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from time_machine import TimeMachineFixture
 
-from netfax.db import Base, engine, now, reading, unit_of_work
+from netfax.db import now, reading, unit_of_work
 from netfax.faxes.models import Delivery, Priority, Submission
 from netfax.org.models import OwnedNumber
 from netfax.params.service import set_param
 from netfax.settings import settings
 from netfax.storage.models import Blob
 from tests.factories import World, make_world
-from tests.unit.webapp_portal import Portal, in_form, let_in, make_built, open_portal
+from tests.unit.webapp_portal import Portal, in_form, let_in, open_portal
+from webapp.assets import Built
 
 TEXT = "Guten Tag 你好\n".encode()
 
 
 @pytest.fixture
-def world(home: Path) -> World:
-    Base.metadata.create_all(engine())
+def world(sqlite: Engine) -> World:
     world = make_world()
     let_in(world.bob)
     return world
 
 
 @pytest.fixture
-def portal(world: World, tmp_path: Path) -> Portal:
-    portal = open_portal(make_built(tmp_path / "built"))
+def portal(world: World, built: Built) -> Portal:
+    portal = open_portal(built)
     portal.sign_in("bob@demo")
     return portal
 

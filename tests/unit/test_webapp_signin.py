@@ -1,17 +1,17 @@
 """Signing in and out of the portal (R2.1, R2.2), and what every answer carries."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
-from sqlalchemy import select, text
+from sqlalchemy import Engine, select, text
 
-from netfax.db import Base, engine, now, reading, unit_of_work
+from netfax.db import Base, now, reading, unit_of_work
 from netfax.org import signin
 from netfax.org.models import SignIn, SignInFailure, User
 from tests.factories import World, make_world
-from tests.unit.webapp_portal import PASSWORD, Portal, let_in, make_built, open_portal
+from tests.unit.webapp_portal import PASSWORD, Portal, let_in, open_portal
+from webapp.assets import Built
 
 WRONG = "User name and password do not match"
 LOCKED = "Too many failed tries"
@@ -19,8 +19,7 @@ ENGLISH = {"Accept-Language": "en"}
 
 
 @pytest.fixture
-def world(home: Path) -> World:
-    Base.metadata.create_all(engine())
+def world(sqlite: Engine) -> World:
     world = make_world()
     let_in(world.alice)
     let_in(world.admin)
@@ -28,8 +27,8 @@ def world(home: Path) -> World:
 
 
 @pytest.fixture
-def portal(world: World, tmp_path: Path) -> Portal:
-    portal = open_portal(make_built(tmp_path / "built"))
+def portal(world: World, built: Built) -> Portal:
+    portal = open_portal(built)
     portal.get("/signin?lang=en")
     return portal
 
@@ -216,9 +215,9 @@ def test_cookie_is_kept_from_scripts_and_is_secure_over_tls(portal: Portal) -> N
 
 @pytest.mark.parametrize(("proxies", "address", "cookie"), [(0, "127.0.0.1", "netfax="), (1, "192.0.2.7", "__Host-")])
 def test_only_as_many_proxies_as_are_set_are_believed(
-    world: World, tmp_path: Path, proxies: int, address: str, cookie: str
+    world: World, built: Built, proxies: int, address: str, cookie: str
 ) -> None:
-    portal = open_portal(make_built(tmp_path / "built"), trusted_proxies=proxies)
+    portal = open_portal(built, trusted_proxies=proxies)
     portal.client.environ_base |= {
         "HTTP_X_FORWARDED_FOR": "198.51.100.66, 192.0.2.7",
         "HTTP_X_FORWARDED_PROTO": "https",
@@ -242,8 +241,8 @@ def test_health_says_when_the_database_is_gone(portal: Portal, monkeypatch: pyte
     assert portal.get("/healthz").status_code == 503
 
 
-def test_language_is_chinese_unless_something_asks_for_english(world: World, tmp_path: Path) -> None:
-    portal = open_portal(make_built(tmp_path / "built"))
+def test_language_is_chinese_unless_something_asks_for_english(world: World, built: Built) -> None:
+    portal = open_portal(built)
     assert "用户名" in portal.get("/signin").text
     assert "用户名" in portal.get("/signin", headers={"Accept-Language": "fr"}).text
     assert "User name" in portal.get("/signin", headers=ENGLISH).text

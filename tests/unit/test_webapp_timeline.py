@@ -7,8 +7,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Engine
 
-from netfax.db import Base, UnitOfWork, engine, now, unit_of_work
+from netfax.db import UnitOfWork, now, unit_of_work
 from netfax.faxes import acts
 from netfax.faxes.cancel import cancel
 from netfax.faxes.finish import finish_attempt, record_answer
@@ -20,15 +21,15 @@ from netfax.org.viewer import Viewer
 from netfax.storage.disk import store_file
 from netfax.storage.models import Blob
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
-from tests.unit.webapp_portal import Portal, item_of, let_in, make_built, open_portal
+from tests.unit.webapp_portal import Portal, item_of, let_in, open_portal
+from webapp.assets import Built
 from webapp.times import DEFAULT_ZONE
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture
-def world(home: Path) -> World:
-    Base.metadata.create_all(engine())
+def world(sqlite: Engine) -> World:
     world = make_world()
     for viewer in (world.alice, world.bob, world.admin):
         let_in(viewer)
@@ -36,12 +37,12 @@ def world(home: Path) -> World:
 
 
 @pytest.fixture
-def portal(world: World, tmp_path: Path) -> Portal:
-    return portal_of(world.bob, tmp_path / "bob")
+def portal(world: World, built: Built) -> Portal:
+    return portal_of(world.bob, built)
 
 
-def portal_of(viewer: Viewer, folder: Path) -> Portal:
-    portal = open_portal(make_built(folder))
+def portal_of(viewer: Viewer, built: Built) -> Portal:
+    portal = open_portal(built)
     portal.sign_in(viewer.login)
     return portal
 
@@ -236,10 +237,10 @@ def inside(world: World, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(("language", "word"), [("en", "Internal"), ("zh", "内部")])
 def test_recipient_sees_an_internal_caller_that_leads_to_the_pages(
-    world: World, inside: str, tmp_path: Path, language: str, word: str
+    world: World, inside: str, built: Built, language: str, word: str
 ) -> None:  # R3.7
     let_in(world.alice, language=language)
-    portal = portal_of(world.alice, tmp_path / "alice")
+    portal = portal_of(world.alice, built)
     page = portal.get("/inbox").text
     found = re.search(rf'href="(/fax/[^"]+)"><span class="inside">{word}</span></a>', page)
     assert found
@@ -247,8 +248,8 @@ def test_recipient_sees_an_internal_caller_that_leads_to_the_pages(
     assert word in portal.get(f"{found[1]}/print").text
 
 
-def test_recipients_details_name_the_sender(world: World, inside: str, tmp_path: Path) -> None:  # R3.7
-    portal = portal_of(world.alice, tmp_path / "alice")
+def test_recipients_details_name_the_sender(world: World, inside: str, built: Built) -> None:  # R3.7
+    portal = portal_of(world.alice, built)
     (item,) = re.findall(r'href="/fax/([^/"]+)/details"', portal.get("/inbox").text)
     page = details(portal, item)
     assert "王 (bob@demo)" in page
