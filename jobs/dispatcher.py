@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from netfax.db import unit_of_work
-from netfax.faxes.convert import count_ready
 from netfax.faxes.dispatch import Dispatcher
+from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.submit import forget_client_keys
 from netfax.faxes.sweep import mend_waits, put_off, take_back_unplaced

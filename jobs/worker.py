@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
 from netfax.db import unit_of_work
-from netfax.faxes.convert import let_go_drawings
+from netfax.faxes.draw_queue import let_go_drawings
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
 from netfax.queue import queue

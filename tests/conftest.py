@@ -41,18 +41,18 @@ def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
 
     Every test sees it under one name, so that one engine serves all.
     """
-    name = tmp_path_factory.getbasetemp() / "home"
-    name.unlink(missing_ok=True)
+    link = tmp_path_factory.getbasetemp() / "home"
+    link.unlink(missing_ok=True)
     (tmp_path / "home").mkdir(mode=0o700)
-    name.symlink_to(tmp_path / "home")
+    link.symlink_to(tmp_path / "home")
     monkeypatch.setattr(db, "make_engine", _engine_of)
     for name in [name for name in os.environ if name.startswith("NETFAX_") and name != "NETFAX_ASTERISK_ROOT"]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("NETFAX_HOME", str(name))
+    monkeypatch.setenv("NETFAX_HOME", str(link))
     monkeypatch.setenv("NETFAX_PORT_BASE", "64000")
     forget_process_state()
-    settings.make_secrets(name)
-    yield name
+    settings.make_secrets(link)
+    yield link
     forget_process_state()
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from sqlalchemy import select
 
 from netfax.db import UnitOfWork, now
-from netfax.faxes.models import Attempt, Delivery, Reception, StateChange
+from netfax.faxes.models import Attempt, Delivery, Reception, StateChange, Submission
 from netfax.faxes.results import Cause
 from netfax.faxes.states import ON_THE_LINE, STATE_INFO, STEPS, DeliveryState, ReceptionState
 from netfax.lines.models import Port, Trunk
@@ -25,6 +25,12 @@ def check_ports(uow: UnitOfWork, open_attempts: Sequence[Attempt]) -> None:
     trunks = {attempt.id: attempt.trunk_id for attempt in open_attempts}
     for port in uow.session.scalars(select(Port).where(Port.claimed_by.in_(trunks))):
         assert port.trunk_id == trunks[str(port.claimed_by)]
+
+
+def check_drawings(uow: UnitOfWork) -> None:
+    """Who is converting has a turn to be drawn."""
+    converting = select(Delivery.id).join(Submission).where(Delivery.state == DeliveryState.CONVERTING)
+    assert not uow.session.scalars(converting.where(Submission.draw_turn.is_(None))).all()
 
 
 def check_state(delivery: Delivery, attempts: Sequence[Attempt]) -> None:
@@ -93,7 +99,7 @@ def check_nobody_waits_in_vain(uow: UnitOfWork) -> None:
         if any(port.claimed_by is None for port in trunk.ports)
         and (trunk.max_out is None or trunks[trunk.id] < trunk.max_out)
     }
-    all_trunks = set(uow.session.scalars(select(Trunk.id)))
+    all_trunks = set(uow.session.scalars(select(Trunk.id).where(Trunk.removed_at.is_(None))))
     due = uow.session.scalars(
         select(Delivery).where(Delivery.state == DeliveryState.QUEUED, Delivery.next_try_at <= now())
     )

@@ -1,18 +1,10 @@
-"""A submission's documents become its one fax image, and whose are drawn next.
+"""A submission's documents become its one fax image."""
 
-Who waits stands in the database; the job CONVERT says only that somebody does. The highest priority first; within it
-users take turns: of what a user sends, the first gets the turn of whoever is next, and each further one the turn after
-the one before. So all that one user sends delays another's first fax by one drawing, and to choose costs the same
-however many wait.
-"""
-
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import select
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
@@ -20,8 +12,9 @@ from netfax.documents.convert import FaxImage, to_fax_tiff
 from netfax.documents.errors import DocumentError
 from netfax.documents.sandbox import SandboxError
 from netfax.documents.workshop import DocumentsClosed
+from netfax.faxes.draw_queue import claim_next, leave_queue, put_off
 from netfax.faxes.history import change_state, wait_until
-from netfax.faxes.models import Delivery, Document, Priority, Submission
+from netfax.faxes.models import Delivery, Document, Submission
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import get_int
@@ -30,107 +23,10 @@ from netfax.storage.disk import Stored, free_megabytes, store_file, work_folder
 from netfax.storage.service import FAX_TIFF, add_blob, kept_if_recorded, path_of
 
 ACTOR = "converter"
-# More than the sandbox gives to a drawing and the store takes after it: whoever has one for longer is gone.
-LEASE = timedelta(seconds=120)
-# After a fault of our own.
-PAUSE = timedelta(seconds=60)
-CLOCK_TOLERANCE = timedelta(seconds=60)
-# What is planned for a time farther away is drawn when nothing else waits.
-FAR_AWAY = timedelta(days=1)
-MOST_ROWS = 1000
 # The subject of the alarm that no document at all can be opened.
 DOCUMENTS = "documents"
-
-_RANK = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
-_RANK_FAR_AWAY = 3
-_READY = (Submission.draw_turn.is_not(None), Submission.draw_after.is_(None))
 # What is known to go wrong; anything else is a defect, and goes on to the log with its traceback.
 _KNOWN_FAULTS = (OSError, SandboxError, DocumentError)
-
-
-# --- Whose turn it is ---
-
-
-def enter_queue(uow: UnitOfWork, submission: Submission, priority: Priority, planned_at: datetime | None) -> None:
-    """Give a new submission its place among those that wait to be drawn."""
-    far_away = planned_at is not None and planned_at > now() + FAR_AWAY
-    submission.draw_rank = _RANK_FAR_AWAY if far_away else _RANK[priority]
-    submission.draw_turn = _next_turn(uow, submission)
-    uow.enqueue(Job.CONVERT)
-
-
-def _next_turn(uow: UnitOfWork, submission: Submission) -> int:
-    """The turn of whoever is next, or the one after the user's last."""
-    ready = (*_READY, Submission.draw_rank == submission.draw_rank)
-    first = uow.session.scalar(select(func.min(Submission.draw_turn)).where(*ready)) or 0
-    own = select(func.max(Submission.draw_turn)).where(*ready, Submission.user_id == submission.user_id)
-    last = uow.session.scalar(own)
-    return first if last is None else max(first, last + 1)
-
-
-def count_ready(uow: UnitOfWork) -> int:
-    """How many submissions can be drawn now, up to 1,000, with those whose lease or pause has just ended."""
-    at = now()
-    # One that ends later than any that is given now was given before the clock was set back.
-    ended = or_(Submission.draw_after <= at, Submission.draw_after > at + max(LEASE, PAUSE) + CLOCK_TOLERANCE)
-    held = select(Submission.id).where(Submission.draw_after.is_not(None), ended).limit(MOST_ROWS)
-    _let_draw(uow, Submission.id.in_(held.with_for_update(skip_locked=True)))
-    ready = select(Submission.id).where(*_READY).limit(MOST_ROWS).subquery()
-    return uow.session.scalar(select(func.count()).select_from(ready)) or 0
-
-
-def let_go_drawings(uow: UnitOfWork) -> None:
-    """What this machine's worker was drawing when it was killed can be drawn now: called at the worker's start."""
-    _let_draw(uow, Submission.draw_after.is_not(None), Submission.drawn_by == _this_machine())
-
-
-def _let_draw(uow: UnitOfWork, *which: ColumnElement[bool]) -> None:
-    uow.session.execute(
-        update(Submission)
-        .where(*which)
-        .values(draw_after=None, drawn_by="")
-        .execution_options(synchronize_session=False)
-    )
-
-
-def convert_next() -> bool:
-    """Draw the submission whose turn it is; False when nobody waits, or the disk is below its reserve."""
-    with unit_of_work() as uow:
-        submission_uuid = _claim_next(uow) if _has_room(uow) else None
-    if submission_uuid is None:
-        return False
-    convert(submission_uuid)
-    return True
-
-
-def _claim_next(uow: UnitOfWork) -> str | None:
-    first = (
-        select(Submission.id)
-        .where(*_READY)
-        .order_by(Submission.draw_rank, Submission.draw_turn, Submission.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    claim = (
-        update(Submission)
-        .where(Submission.id == first, *_READY)
-        .values(draw_after=now() + LEASE, drawn_by=_this_machine())
-        .returning(Submission.uuid)
-        .execution_options(synchronize_session=False)
-    )
-    return uow.session.scalar(claim)
-
-
-def _has_room(uow: UnitOfWork) -> bool:
-    return free_megabytes() >= get_int(uow, "disk_reserve")
-
-
-def _this_machine() -> str:
-    return socket.gethostname()[:64]
-
-
-# --- Drawing ---
 
 
 @dataclass(frozen=True)
@@ -139,6 +35,20 @@ class _Sources:
 
     paths: Sequence[Path]
     names: Sequence[str]
+
+
+def convert_next() -> bool:
+    """Draw the submission whose turn it is; False when nobody waits, or the disk is below its reserve."""
+    with unit_of_work() as uow:
+        submission_uuid = claim_next(uow) if _has_room(uow) else None
+    if submission_uuid is None:
+        return False
+    convert(submission_uuid)
+    return True
+
+
+def _has_room(uow: UnitOfWork) -> bool:
+    return free_megabytes() >= get_int(uow, "disk_reserve")
 
 
 def convert(submission_uuid: str) -> None:
@@ -151,7 +61,7 @@ def convert(submission_uuid: str) -> None:
         _draw(submission_uuid)
     except Exception as fault:
         with unit_of_work() as uow:
-            _put_off(uow, submission_uuid, fault)
+            _try_again_later(uow, submission_uuid, fault)
         if not isinstance(fault, _KNOWN_FAULTS):
             raise
 
@@ -161,7 +71,8 @@ def _draw(submission_uuid: str) -> None:
         sources = _sources(uow, submission_uuid)
     if sources is None:
         with unit_of_work() as uow:
-            _leave_queue(uow, _locked(uow, submission_uuid))
+            if (submission := _locked(uow, submission_uuid)) is not None:
+                _settle(uow, submission)
         return
     try:
         with work_folder() as folder:
@@ -210,7 +121,7 @@ def _record_document(uow: UnitOfWork, submission_uuid: str, image: FaxImage, fil
             wait_until(uow, delivery, delivery.planned_at, actor=ACTOR, state=DeliveryState.SCHEDULED)
         else:
             wait_until(uow, delivery, now(), actor=ACTOR)
-    _leave_queue(uow, submission)
+    _settle(uow, submission)
     alarms.clear_alarm(uow, alarms.OUR_FAULT, DOCUMENTS)
     uow.enqueue(Job.WAKE_DISPATCHER)
 
@@ -224,16 +135,14 @@ def _fail(uow: UnitOfWork, submission_uuid: str, error: DocumentError) -> None:
             delivery.cause = Cause.BAD_DOCUMENT
             delivery.cause_detail = error.text(submission.user.language)
             change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=error.code)
-    _leave_queue(uow, submission)
+    _settle(uow, submission)
 
 
-def _put_off(uow: UnitOfWork, submission_uuid: str, fault: Exception) -> None:
+def _try_again_later(uow: UnitOfWork, submission_uuid: str, fault: Exception) -> None:
     submission = _locked(uow, submission_uuid)
     if submission is None or submission.draw_turn is None:
         return
-    submission.draw_turn = _next_turn(uow, submission)
-    submission.draw_after = now() + PAUSE
-    submission.drawn_by = ""
+    put_off(uow, submission)
     if isinstance(fault, DocumentsClosed):
         alarm_closed(uow, fault)
     else:
@@ -247,11 +156,10 @@ def alarm_closed(uow: UnitOfWork, closed: DocumentsClosed) -> None:
     alarms.raise_alarm(uow, alarms.OUR_FAULT, DOCUMENTS, f"No document can be opened: {closed.__cause__}.")
 
 
-def _leave_queue(uow: UnitOfWork, submission: Submission | None) -> None:
-    if submission is not None:
-        submission.draw_turn = submission.draw_after = None
-        submission.drawn_by = ""
-        alarms.clear_alarm(uow, alarms.OUR_FAULT, submission.uuid)
+def _settle(uow: UnitOfWork, submission: Submission) -> None:
+    """Nothing of it is left to draw."""
+    leave_queue(submission)
+    alarms.clear_alarm(uow, alarms.OUR_FAULT, submission.uuid)
 
 
 def _locked(uow: UnitOfWork, submission_uuid: str) -> Submission | None:

@@ -41,7 +41,7 @@ class Submission(Base):
         # A repeated request is known by its key; keys are forgotten after 30 days.
         UniqueConstraint("user_id", "client_key"),
         _partial("ix_submission_keys", "created_at", where="client_key IS NOT NULL"),
-        # Who is drawn next is found at once however many wait (`netfax.faxes.convert`).
+        # Who is drawn next is found at once however many wait (`netfax.faxes.draw_queue`).
         _partial("ix_submission_ready", "draw_rank", "draw_turn", "id", where=_READY),
         _partial("ix_submission_turns", "user_id", "draw_rank", "draw_turn", where=_READY),
         _partial("ix_submission_drawn_later", "draw_after", where="draw_after IS NOT NULL"),

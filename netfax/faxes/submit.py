@@ -16,7 +16,8 @@ from netfax.documents.inspect import inspect
 from netfax.documents.workshop import DocumentsClosed
 from netfax.errors import UserError
 from netfax.faxes import errors
-from netfax.faxes.convert import alarm_closed, enter_queue
+from netfax.faxes.convert import alarm_closed
+from netfax.faxes.draw_queue import enter_queue
 from netfax.faxes.history import record
 from netfax.faxes.models import Attachment, Delivery, Direction, MailboxItem, Priority, Submission
 from netfax.numbers.errors import NotAFaxNumber

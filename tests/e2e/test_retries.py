@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from dialplan import network
 from netfax.telephony import MODE_AUDIO, MODE_T38
+from tests.bad_line import bad_line
 from tests.e2e.helpers import ALICE, assert_arrived, assert_every_page_once
 from tests.pages import draw_page, make_tiff, save_tiff
 from tests.system import System, eventually, running_system
@@ -28,7 +30,7 @@ PARAMS = {"retry_interval": str(INTERVAL.seconds), "retry_count": "3", "ring_tim
 
 DROPS_ONCE, DROPS_TWICE, DROPS_T38 = "7721007", "7721008", "7721009"
 BUSY, VOICE = "7722017", "7722020"
-OVERLOADED, MUTE, TWICE, CANCELLED = "7721011", "7721012", "7721013", "7721014"
+OVERLOADED, MUTE, TWICE, CANCELLED, NARROW = "7721011", "7721012", "7721013", "7721014", "7721015"
 
 
 class Faxes:
@@ -49,11 +51,19 @@ class Faxes:
 @pytest.fixture(scope="module")
 def faxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faxes]:
     folder = tmp_path_factory.mktemp("retries")
-    with running_system(folder, params=PARAMS) as system, _overloaded_peer() as overloaded, _mute_peer() as mute:
+    with (
+        running_system(folder, params=PARAMS) as system,
+        _overloaded_peer() as overloaded,
+        _mute_peer() as mute,
+        bad_line((network.G711_ADDRESS, system.settings.port("network_sip_g711")), calls=3) as narrow,
+    ):
         _add_trunk(system, "overloaded", overloaded, OVERLOADED)
         _add_trunk(system, "mute", mute, MUTE)
+        _add_trunk(system, "narrow", narrow, NARROW)
         faxes = Faxes(system)
-        faxes.send(make_tiff(folder / "a.tif", "light", pages=2), VOICE, DROPS_T38, MUTE, OVERLOADED, TWICE, BUSY)
+        faxes.send(
+            make_tiff(folder / "a.tif", "light", pages=2), VOICE, DROPS_T38, MUTE, OVERLOADED, TWICE, BUSY, NARROW
+        )
         # A row of noise takes some 0.25 s: page 2 is cut in its middle, and page 3 too long before its end to have
         # arrived all the same; on a busy machine a cancel is not there for a minute.
         cut, cancelled = (
@@ -135,6 +145,28 @@ def test_after_trouble_by_t38_the_next_call_is_by_audio_and_the_next_fax_too(fax
     assert system.ended(ALICE, faxes.to(DROPS_T38, 1))["state"] == "sent"
     (only,) = system.attempts(faxes.to(DROPS_T38, 1))
     assert (only.asked_mode, only.mode) == (MODE_AUDIO, "audio")
+
+
+def test_after_trouble_by_audio_the_next_calls_go_without_ecm_and_then_by_a_slower_modem(
+    faxes: Faxes, tmp_path: Path
+) -> None:
+    system = faxes.system
+    row = system.ended(ALICE, faxes.to(NARROW))
+    calls = system.attempts(faxes.to(NARROW))
+    assert [(call.asked_mode, call.modem, call.ecm) for call in calls] == [
+        (MODE_T38, "v17", True),
+        (MODE_AUDIO, "v17", True),
+        (MODE_AUDIO, "v17", False),
+        (MODE_AUDIO, "v29", False),
+    ]
+    assert {call.trunk.name for call in calls} == {"narrow"}
+    assert (row["state"], row["pages_confirmed"], row["rate"]) == ("sent", 2, 9600)
+    assert_arrived(system, ALICE, row, NARROW, tmp_path)
+    faxes.send(make_tiff(tmp_path / "b.tif", "remembered"), NARROW)
+    row = system.ended(ALICE, faxes.to(NARROW, 1))
+    assert (row["state"], row["attempts"], row["rate"]) == ("sent", 1, 9600)
+    (only,) = system.attempts(faxes.to(NARROW, 1))
+    assert (only.asked_mode, only.modem, only.ecm) == (MODE_AUDIO, "v29", False)
 
 
 @pytest.mark.parametrize(("number", "first_pages"), [(DROPS_ONCE, [1, 2]), (DROPS_TWICE, [1, 2, 3])])

@@ -19,14 +19,13 @@ from netfax.errors import UserError
 from netfax.faxes import acts
 from netfax.faxes import convert as convert_module
 from netfax.faxes.cancel import cancel
-from netfax.faxes.convert import (
+from netfax.faxes.convert import DOCUMENTS, convert, convert_next
+from netfax.faxes.draw_queue import (
     CLOCK_TOLERANCE,
-    DOCUMENTS,
     FAR_AWAY,
     LEASE,
     PAUSE,
-    convert,
-    convert_next,
+    claim_next,
     count_ready,
     let_go_drawings,
 )
@@ -193,7 +192,7 @@ def test_who_is_next_is_found_without_a_look_at_the_others(world: World, upload:
     began = time.perf_counter()
     for _ in range(20):
         with unit_of_work() as uow:
-            assert convert_module._claim_next(uow) == first
+            assert claim_next(uow) == first
             uow.session.rollback()
     assert (time.perf_counter() - began) / 20 < 0.05
 

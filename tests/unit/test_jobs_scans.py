@@ -12,8 +12,9 @@ from sqlalchemy import Engine, event
 from ami_bridge import reconcile
 from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.faxes.again import sent_again
-from netfax.faxes.convert import convert_next, count_ready, enter_queue, let_go_drawings
+from netfax.faxes.convert import convert_next
 from netfax.faxes.dial import cancelled_attempts, waiting_attempts
+from netfax.faxes.draw_queue import count_ready, enter_queue, let_go_drawings
 from netfax.faxes.listing import unread
 from netfax.faxes.models import Priority, Submission
 from netfax.faxes.receive import open_receptions

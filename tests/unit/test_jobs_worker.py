@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from jobs import outbound, worker
 from netfax.db import now, unit_of_work
-from netfax.faxes import convert
+from netfax.faxes import convert, draw_queue
 from netfax.faxes.models import Submission
 from netfax.faxes.states import DeliveryState
 from tests.factories import make_delivery, make_world
@@ -44,12 +44,12 @@ def test_it_lets_go_of_what_was_being_drawn_and_removes_old_drafts(cleared: list
     with unit_of_work() as uow:
         submission = uow.session.query(Submission).one()
         submission.draw_turn, submission.draw_after = 0, now() + timedelta(seconds=90)
-        submission.drawn_by = convert._this_machine()
+        submission.drawn_by = draw_queue._this_machine()
         uow.session.flush()
-        assert convert.count_ready(uow) == 0
+        assert draw_queue.count_ready(uow) == 0
     worker.main("outbound")
     with unit_of_work() as uow:
-        assert convert.count_ready(uow) == 1
+        assert draw_queue.count_ready(uow) == 1
     assert cleared == ["cleared"]
 
 

@@ -29,13 +29,15 @@ from sqlalchemy import ColumnElement, Engine, delete, event, func, select, updat
 
 from netfax.alarms import Alarm
 from netfax.db import UnitOfWork, now, reading, unit_of_work
+from netfax.documents.convert import FaxImage
+from netfax.documents.errors import NotDrawable
 from netfax.errors import UserError
-from netfax.faxes import acts
+from netfax.faxes import acts, convert
 from netfax.faxes.cancel import cancel
 from netfax.faxes.dial import claim_attempt, give_back_attempt
 from netfax.faxes.dispatch import Dispatcher
+from netfax.faxes.draw_queue import count_ready, enter_queue
 from netfax.faxes.finish import finish_attempt, record_answer
-from netfax.faxes.history import wait_until
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.models import (
     Attempt,
@@ -55,20 +57,20 @@ from netfax.faxes.submit import add_delivery
 from netfax.faxes.sweep import mend_waits
 from netfax.lease import Lease
 from netfax.lines.models import Port, Trunk
-from netfax.lines.service import add_trunk
+from netfax.lines.service import TrunkBusy, add_trunk, find_trunk, remove_trunk
 from netfax.org.models import Role, new_uuid
 from netfax.org.service import add_domain
 from netfax.org.viewer import Viewer
 from netfax.params.models import ParamValue
 from netfax.params.service import set_param
-from netfax.storage.disk import Stored, store_file
+from netfax.storage.disk import Stored
 from netfax.storage.models import Blob
-from netfax.storage.service import FAX_TIFF, add_blob
 from netfax.telephony import DECISION_ACCEPT
 from tests.factories import make_trunk, make_user, make_world
 from tests.life_checks import (
     check_caps,
     check_counts,
+    check_drawings,
     check_history,
     check_nobody_waits_in_vain,
     check_ports,
@@ -114,12 +116,13 @@ CUT_OFF = st.builds(
 )
 OUTCOMES = st.one_of(ANSWERED, UNANSWERED, st.just(WELL))
 WHICH = st.integers(0, 1_000)
+# Who, to whom, how urgently, with how many pages (0: it is drawn later), and when.
 Fax = tuple[int, str, Priority, int, timedelta | None]
 FAX = st.tuples(
     WHICH,
     st.sampled_from(NUMBERS),
     st.sampled_from(list(Priority)),
-    st.integers(1, 3),
+    st.integers(0, 3),
     st.sampled_from([None, None, None, None, None, timedelta(minutes=5), timedelta(days=2)]),
 )
 
@@ -129,12 +132,21 @@ def dispatcher(holder: str) -> Dispatcher:
     return Dispatcher(holder, monotonic=lambda: now().timestamp())
 
 
+class _PowerCut(Exception):
+    """The dispatcher dies before its commit."""
+
+
+class _Killed(BaseException):
+    """The worker dies while it draws."""
+
+
 class Life(RuleBasedStateMachine):
     """Faxes of three users in two domains, over two trunks, by two dispatchers of which one at a time may."""
 
-    def __init__(self, viewers: list[Viewer], pages: Stored) -> None:
+    def __init__(self, viewers: list[Viewer]) -> None:
         super().__init__()
-        self.viewers, self.pages = viewers, pages
+        self.viewers = viewers
+        self.drew = False
         self.clock = time_machine.travel(BEGIN, tick=True)
         self.traveller = self.clock.start()
         self.dispatchers = [dispatcher("one"), dispatcher("two")]
@@ -167,12 +179,9 @@ class Life(RuleBasedStateMachine):
         at = now() + planned if planned else None
         with unit_of_work() as uow:
             submission = Submission(tenant_id=viewer.tenant_id, user_id=viewer.user_id)
-            blob = uow.session.scalars(select(Blob).where(Blob.key == self.pages.key)).one()
+            enter_queue(uow, submission, priority, at)
             uow.session.add(submission)
             uow.session.flush()
-            uow.session.add(
-                Document(submission_id=submission.id, blob_id=blob.id, pages=pages, page_bytes=[18_000] * pages)
-            )
             delivery = Delivery(
                 submission_id=submission.id,
                 tenant_id=viewer.tenant_id,
@@ -184,8 +193,8 @@ class Life(RuleBasedStateMachine):
                 expires_at=(at or now()) + timedelta(hours=72),
             )
             add_delivery(uow, delivery, actor=viewer.login)
-            delivery.pages = pages
-            wait_until(uow, delivery, at or now(), actor="converter", state=S.SCHEDULED if at else S.QUEUED)
+        if pages:
+            self.draw(pages)
 
     @rule(
         which=WHICH,
@@ -213,6 +222,30 @@ class Life(RuleBasedStateMachine):
                 act(uow, viewer, item.uuid)
 
     # --- What the system does ---
+
+    @rule(
+        result=st.one_of(
+            st.integers(1, 3),
+            st.sampled_from([NotDrawable(name="a"), OSError("disk full"), ValueError("a defect"), _Killed()]),
+        ),
+        meanwhile=st.one_of(st.none(), WHICH),
+    )
+    def draw(self, result: int | BaseException, meanwhile: int | None = None) -> None:
+        """Whoever is next is drawn, with so many pages or this fault; meanwhile some fax may be taken back."""
+
+        def drawn(_paths: object, target: Path, *, names: object) -> FaxImage:
+            target.write_bytes(b"pages")
+            if meanwhile is not None:
+                self.act(meanwhile, cancel)
+            if isinstance(result, BaseException):
+                raise result
+            return FaxImage(result, (18_000,) * result, 5)
+
+        with unit_of_work() as uow:
+            count_ready(uow)
+        with pytest.MonkeyPatch.context() as patch, suppress(ValueError, _Killed):
+            patch.setattr(convert, "to_fax_tiff", drawn)
+            self.drew = convert.convert_next()
 
     @rule(which=st.sampled_from([0, 0, 0, 1]))
     def dispatch(self, which: int) -> None:
@@ -330,6 +363,14 @@ class Life(RuleBasedStateMachine):
             else:
                 set_param(uow, name, str(value), by="test")
 
+    @rule()
+    def operator_takes_a_trunk_out_or_adds_it(self) -> None:
+        with suppress(TrunkBusy), unit_of_work() as uow:
+            if find_trunk(uow, "two") is None:
+                add_trunk(uow, make_trunk("two"), channels=1)
+            else:
+                remove_trunk(uow, "two")
+
     # --- Time ---
 
     @rule(seconds=st.sampled_from([10, 20, 100, 400, 400, 4_000, 86_400, 86_400 * 4, 86_400 * 31]))
@@ -355,6 +396,7 @@ class Life(RuleBasedStateMachine):
             deliveries = uow.session.scalars(select(Delivery)).all()
             attempts = uow.session.scalars(select(Attempt)).all()
             changes = uow.session.scalars(select(StateChange).order_by(StateChange.id)).all()
+            check_drawings(uow)
             check_ports(uow, [attempt for attempt in attempts if attempt.ended_at is None])
         attempts = sorted(attempts, key=lambda each: self.attempts.setdefault(each.id, len(self.attempts)))
         for delivery in deliveries:
@@ -384,6 +426,9 @@ class Life(RuleBasedStateMachine):
             self.traveller.shift(timedelta(seconds=400))
             with unit_of_work() as uow:
                 mend_waits(uow)
+            self.draw(2)
+            while self.drew:
+                self.draw(2)
             self.dispatch_by(0, fails=False)
             while (attempt := self.pick_attempt(0, Attempt.ended_at.is_(None))) is not None:
                 with unit_of_work() as uow:
@@ -413,10 +458,6 @@ class Life(RuleBasedStateMachine):
         return found[which % len(found)] if found else None
 
 
-class _PowerCut(Exception):
-    """The dispatcher dies before its commit."""
-
-
 def inbound(number: int, trunk: str) -> InboundCall:
     return InboundCall(f"reception-{number}", "gw1", trunk, "PJSIP/x", f"{number}.1", "7721009", "07367804001")
 
@@ -424,10 +465,13 @@ def inbound(number: int, trunk: str) -> InboundCall:
 def empty_the_faxes() -> None:
     """No fax, no call, everything as it was set up: rows only, for the schema costs a second."""
     with unit_of_work() as uow:
-        for model in (MailboxItem, Reception, StateChange, Attempt, Delivery, Document, Submission):
+        for model in (MailboxItem, Reception, StateChange, Attempt, Delivery, Document, Submission, Blob):
             uow.session.execute(delete(model))
         for other in (Destination, Lease, ParamValue, Alarm):
             uow.session.execute(delete(other))
+        uow.session.execute(delete(Trunk).where(Trunk.removed_at.is_not(None)))
+        if find_trunk(uow, "two") is None:
+            add_trunk(uow, make_trunk("two"), channels=1)
         uow.session.execute(update(Port).values(claimed_by=None))
         uow.session.execute(update(Trunk).values(trouble_at=None, max_out=None, position=100))
         set_param(uow, "retry_count", str(RETRIES), by="test")
@@ -437,7 +481,7 @@ def empty_the_faxes() -> None:
 
 @pytest.fixture
 def viewers(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Viewer]]:
-    """Two users of one domain and one of another, and trunks of two ports and of one."""
+    """Two users of one domain and one of another; trunks `one` of two ports and `two` of one."""
     monkeypatch.setattr("netfax.db.send", lambda *_: True)
     if database.dialect.name == "sqlite":
         # These histories are about what is written, not about power cuts.
@@ -446,7 +490,6 @@ def viewers(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     world = make_world()
     with unit_of_work() as uow:
         uow.session.execute(update(Trunk).values(name="one"))
-        add_trunk(uow, make_trunk("two"), channels=1)
         carol = make_user(uow, add_domain(uow, "other", "Other").id, "carol", Role.USER, "867367805001")
         people = [world.alice, world.bob, Viewer.of(carol)]
     yield people
@@ -458,19 +501,9 @@ def _do_not_sync(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
-@pytest.fixture
-def pages(viewers: list[Viewer], tmp_path: Path) -> Stored:
-    path = tmp_path / "pages.tif"
-    path.write_bytes(b"pages")
-    stored = store_file(path)
-    with unit_of_work() as uow:
-        add_blob(uow, stored, tenant_id=viewers[0].tenant_id, media_type=FAX_TIFF)
-    return stored
-
-
-def test_whatever_happens_every_fax_is_whole_and_no_call_is_made_twice(viewers: list[Viewer], pages: Stored) -> None:
+def test_whatever_happens_every_fax_is_whole_and_no_call_is_made_twice(viewers: list[Viewer]) -> None:
     run_state_machine_as_test(
-        lambda: Life(viewers, pages),
+        lambda: Life(viewers),
         settings=settings(
             max_examples=RUNS,
             stateful_step_count=50,

@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import Engine, inspect, text
 
 from netfax.db import Base, unit_of_work
-from netfax.faxes.convert import count_ready
+from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.models import MailboxItem, Submission
 from netfax.faxes.states import DeliveryState
 from netfax.migrate import alembic_config, is_current, migrate

@@ -13,7 +13,8 @@ from netfax.documents.inspect import inspect
 from netfax.errors import UserError
 from netfax.faxes import convert as convert_module
 from netfax.faxes import errors, submit
-from netfax.faxes.convert import convert, count_ready
+from netfax.faxes.convert import convert
+from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.history import change_state
 from netfax.faxes.models import Delivery, Document, MailboxItem, Priority, StateChange, Submission
 from netfax.faxes.results import Cause

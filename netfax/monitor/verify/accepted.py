@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from netfax.db import UnitOfWork, now, reading, unit_of_work
-from netfax.faxes.convert import enter_queue
+from netfax.faxes.draw_queue import enter_queue
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Attachment, Attempt, Delivery, Direction, Document, MailboxItem, StateChange, Submission
 from netfax.faxes.results import Cause
