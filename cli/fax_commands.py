@@ -95,7 +95,8 @@ def queue(login: str, page: int, json_wanted: bool) -> None:
     with reading() as uow:
         items = lists.send_queue(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
         rows = [outgoing_row(item) for item in items]
-    columns = ("number", "uuid", "to", "title", "state", "cause", "tries", "next_try_at", "pages", "progress")
+    # The id that `netfax send` has printed, and that every command takes.
+    columns = ("number", "delivery", "to", "title", "state", "cause", "tries", "next_try_at", "pages", "progress")
     empty = say("The queue is empty; `netfax send` fills it.", "发送队列为空；用 `netfax send` 发送传真。")
     listing(columns, rows, json_wanted=json_wanted, empty=empty)
 
@@ -112,6 +113,7 @@ def sent(login: str, page: int, json_wanted: bool) -> None:
         rows = [outgoing_row(item) for item in items]
     columns = (
         "number",
+        "delivery",
         "to",
         "title",
         "state",

@@ -164,6 +164,15 @@ def whole_pages(path: Path) -> list[TiffPage]:
     return pages
 
 
+def is_intact(path: Path) -> bool:
+    """Whether nothing is missing: every directory is there, with all that it names. Viewers open no other file."""
+    with path.open("rb") as file:
+        try:
+            return all(page.whole for page in walk(file))
+        except BrokenTiff:
+            return False
+
+
 def page_bytes(path: Path) -> tuple[int, ...]:
     """The coded bytes of each whole page: at 1,800 a second they give the time on the line at 14,400 bit/s."""
     return tuple(page.bytes for page in whole_pages(path))

@@ -9,12 +9,13 @@ import structlog
 
 from netfax import alarms, telephony
 from netfax.db import UnitOfWork, reading, unit_of_work
-from netfax.documents.tiff import count_pages
+from netfax.documents.tiff import count_pages, is_intact
+from netfax.documents.tiffwrite import extract_pages
 from netfax.faxes.journal import in_path, number, read_journal
 from netfax.faxes.models import Reception
 from netfax.faxes.receive import InboundCall, InboundResult, is_recorded, record_reception
 from netfax.settings import settings
-from netfax.storage.disk import store_file
+from netfax.storage.disk import Stored, store_file, work_folder
 from netfax.storage.service import kept_if_recorded
 
 log = structlog.get_logger()
@@ -65,13 +66,23 @@ def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
         if is_recorded(uow, reception_id):
             return
     pages = count_pages(spool) if spool.exists() else 0
-    stored = store_file(spool) if pages else None
+    stored = _store(spool) if pages else None
     with kept_if_recorded([stored] if stored else []), unit_of_work() as uow:
         reception = record_reception(uow, _call(reception_id, values), _result(values), stored, pages)
         if reception is not None:
             raise_pages_lost(uow, reception)
     if reception is not None:
         _report(reception)
+
+
+def _store(spool: Path) -> Stored:
+    """Store the file, or its whole pages alone where a fault has cut off the rest."""
+    if is_intact(spool):
+        return store_file(spool)
+    with work_folder() as folder:
+        whole = folder / "whole.tif"
+        extract_pages(spool, whole, 1)
+        return store_file(whole)
 
 
 def raise_pages_lost(uow: UnitOfWork, reception: Reception) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
@@ -13,7 +14,7 @@ from netfax.faxes.recording import rescue_inbound, spool_file
 from netfax.settings import settings
 from netfax.storage.service import path_of
 from tests.factories import World, make_world
-from tests.pages import draw_page, save_tiff
+from tests.pages import draw_page, read_pages, save_tiff
 
 RECEPTION = "6b1f6f3e-0000-4000-8000-000000000001"
 
@@ -54,3 +55,15 @@ def test_a_database_that_reads_and_does_not_write_gets_no_copies(
         (reception,) = uow.session.scalars(select(Reception)).all()
         assert reception.blob is not None
         assert [path_of(reception.blob)] == files()
+
+
+def test_of_a_file_that_was_cut_off_the_whole_pages_are_stored_and_open_everywhere(world: World, spool: Path) -> None:
+    pages = read_pages(save_tiff(spool, [draw_page(f"page {number}") for number in (1, 2, 3)]))
+    with spool.open("r+b") as file:
+        file.truncate(spool.stat().st_size - 100)
+    rescue_inbound(RECEPTION)
+    with reading() as uow:
+        (reception,) = uow.session.scalars(select(Reception)).all()
+        assert reception.blob is not None and reception.pages == 2
+        stored = path_of(reception.blob)
+    assert all(np.array_equal(*pair) for pair in zip(read_pages(stored), pages[:2], strict=True))
