@@ -62,7 +62,10 @@ def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: 
         kept = path.with_name(BROKEN_PREFIX + path.name)
         with unit_of_work() as uow:
             # Before the file is put where no sweep looks: what fails here comes again.
-            alarms.raise_alarm(uow, alarms.JOURNAL_BROKEN, call_id, f"The record of a call was cut; see {kept.name}.")
+            said = alarms.Said(
+                f"The record of a call was cut; see {kept.name}.", f"一次呼叫的记录不完整，见 {kept.name}。"
+            )
+            alarms.raise_alarm(uow, alarms.JOURNAL_BROKEN, call_id, said)
         path.rename(kept)
         log.error("journal.broken", file=path.name, error=str(error))
 

@@ -80,7 +80,7 @@ def alarm_list(json_wanted: bool) -> None:
                 "code": each.code,
                 "title": alarms.title(each.code, language()),
                 "subject": each.subject,
-                "text": each.text,
+                "text": each.said(language()),
                 "raised_at": each.raised_at,
             }
             for each in alarms.open_alarms(uow)

@@ -186,7 +186,8 @@ def _reception_moments(reception: ReceptionTrace | None) -> Iterator[Moment]:
 
 def _alarm_moments(alarm: AlarmTrace) -> Iterator[Moment]:
     what = title(alarm.code, language())
-    yield Moment(alarm.raised_at, say(f"alarm {alarm.number}: {what}", f"告警 {alarm.number}：{what}"), alarm.text)
+    said = say(alarm.text, alarm.text_zh or alarm.text)
+    yield Moment(alarm.raised_at, say(f"alarm {alarm.number}: {what}", f"告警 {alarm.number}：{what}"), said)
     if alarm.cleared_at:
         yield Moment(alarm.cleared_at, say(f"alarm {alarm.number} cleared", f"告警 {alarm.number} 已处理"), "")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import ColumnElement, Index, String, Text, select, update
@@ -22,8 +23,20 @@ class Alarm(Base):
     code: Mapped[str] = mapped_column(String(32))
     subject: Mapped[str] = mapped_column(String(64))
     text: Mapped[str] = mapped_column(Text)
+    text_zh: Mapped[str] = mapped_column(Text, server_default="")
     raised_at: Mapped[datetime] = mapped_column(default=now)
     cleared_at: Mapped[datetime | None]
+
+    def said(self, language: str) -> str:
+        """What has happened, in `zh` or `en`."""
+        return self.text_zh if language.startswith("zh") and self.text_zh else self.text
+
+
+class Said(NamedTuple):
+    """What has happened, in both languages."""
+
+    en: str
+    zh: str
 
 
 PAGES_LOST = "pages_lost"
@@ -46,11 +59,11 @@ def title(code: str, language: str) -> str:
     return zh if language.startswith("zh") else en
 
 
-def raise_alarm(uow: UnitOfWork, code: str, subject: str, text: str) -> None:
+def raise_alarm(uow: UnitOfWork, code: str, subject: str, said: Said) -> None:
     """Raise an alarm, unless the same one is open already."""
     if uow.session.scalar(select(Alarm.id).where(*_open(code, subject))) is None:
-        uow.session.add(Alarm(code=code, subject=subject[:64], text=text))
-        log.error(f"alarm.{code}", subject=subject, text=text)
+        uow.session.add(Alarm(code=code, subject=subject[:64], text=said.en, text_zh=said.zh))
+        log.error(f"alarm.{code}", subject=subject, text=said.en)
 
 
 def clear_alarm(uow: UnitOfWork, code: str, subject: str) -> bool:

@@ -146,14 +146,19 @@ def _try_again_later(uow: UnitOfWork, submission_uuid: str, fault: Exception) ->
     if isinstance(fault, DocumentsClosed):
         alarm_closed(uow, fault)
     else:
-        what = f"The pages of a fax of {submission.user.login} can't be drawn"
-        text = f"{what}: {type(fault).__name__}: {fault}. It is tried again every minute while the fax is open."
-        alarms.raise_alarm(uow, alarms.OUR_FAULT, submission_uuid, text)
+        who, why = submission.user.login, f"{type(fault).__name__}: {fault}"
+        said = alarms.Said(
+            f"The pages of a fax of {who} can't be drawn: {why}. It is tried again every minute while the fax is open.",
+            f"{who} 的一份传真无法转换成页面：{why}。在传真结束前每分钟重试一次。",
+        )
+        alarms.raise_alarm(uow, alarms.OUR_FAULT, submission_uuid, said)
 
 
 def alarm_closed(uow: UnitOfWork, closed: DocumentsClosed) -> None:
     """Tell the operator that no document can be opened; the next one that is drawn clears it."""
-    alarms.raise_alarm(uow, alarms.OUR_FAULT, DOCUMENTS, f"No document can be opened: {closed.__cause__}.")
+    why = closed.__cause__
+    said = alarms.Said(f"No document can be opened: {why}.", f"所有文档都无法打开：{why}。")
+    alarms.raise_alarm(uow, alarms.OUR_FAULT, DOCUMENTS, said)
 
 
 def _settle(uow: UnitOfWork, submission: Submission) -> None:

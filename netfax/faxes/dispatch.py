@@ -277,7 +277,15 @@ def _ways(trunks: list[TrunkFacts]) -> list[tuple[object, ...]]:
 def _may_call(uow: UnitOfWork) -> bool:
     """Whether numbers are called at this hour, and the disk has room for what a call writes."""
     if free_megabytes() < get_int(uow, "disk_reserve"):
-        alarms.raise_alarm(uow, alarms.DISK_RESERVE, "", "The disk is below its reserve: no calls are made or taken.")
+        alarms.raise_alarm(
+            uow,
+            alarms.DISK_RESERVE,
+            "",
+            alarms.Said(
+                "The disk is below its reserve: no calls are made or taken.",
+                "磁盘剩余空间低于保留值：不再呼出，也不再接听来电。",
+            ),
+        )
         return False
     alarms.clear_alarm(uow, alarms.DISK_RESERVE, "")
     return is_within(get_text(uow, "calling_hours"), now(), get_text(uow, "time_zone"))

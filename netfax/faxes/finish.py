@@ -57,7 +57,9 @@ def finish_attempt(
     if verdict.cause is Cause.OK:
         _remember(uow, attempt)
     if verdict.cause is Cause.OUR_FAULT:
-        alarms.raise_alarm(uow, alarms.OUR_FAULT, attempt.id, f"A call could not be made: {delivery.cause_detail}")
+        why = delivery.cause_detail
+        said = alarms.Said(f"A call could not be made: {why}", f"呼叫未能进行：{why}")
+        alarms.raise_alarm(uow, alarms.OUR_FAULT, attempt.id, said)
     _conclude(uow, delivery, verdict, actor, other_trunk=other_trunk)
     uow.enqueue(Job.WAKE_DISPATCHER)
     return True

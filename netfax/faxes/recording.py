@@ -88,8 +88,12 @@ def _store(spool: Path) -> Stored:
 def raise_pages_lost(uow: UnitOfWork, reception: Reception) -> None:
     """Raise the alarm for pages that were confirmed to the caller and are not on disk; nothing when all are."""
     if reception.pages < reception.pages_confirmed:
-        text = f"Pages confirmed to {reception.caller or 'a caller'}: {reception.pages_confirmed}, on disk: "
-        alarms.raise_alarm(uow, alarms.PAGES_LOST, reception.id, text + f"{reception.pages}; ask for the fax again.")
+        confirmed, kept, caller = reception.pages_confirmed, reception.pages, reception.caller
+        said = alarms.Said(
+            f"Pages confirmed to {caller or 'a caller'}: {confirmed}, on disk: {kept}; ask for the fax again.",
+            f"已向{caller or '来电方'}确认 {confirmed} 页，存盘 {kept} 页；请对方重新发送传真。",
+        )
+        alarms.raise_alarm(uow, alarms.PAGES_LOST, reception.id, said)
 
 
 def _report(reception: Reception) -> None:

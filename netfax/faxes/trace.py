@@ -195,4 +195,4 @@ def _reception(uow: UnitOfWork, reception: Reception) -> ReceptionTrace:
 
 
 def _alarm(alarm: Alarm) -> AlarmTrace:
-    return AlarmTrace(alarm.id, alarm.code, alarm.subject, alarm.text, alarm.raised_at, alarm.cleared_at)
+    return AlarmTrace(alarm.id, alarm.code, alarm.subject, alarm.text, alarm.text_zh, alarm.raised_at, alarm.cleared_at)

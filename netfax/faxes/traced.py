@@ -157,6 +157,7 @@ class AlarmTrace:
     code: str
     subject: str
     text: str
+    text_zh: str
     raised_at: datetime
     cleared_at: datetime | None
 

@@ -14,7 +14,7 @@ from agi import sweep
 from agi.sweep import BROKEN_SECONDS, sweep_journals
 from cli.main import main
 from netfax import alarms, telephony
-from netfax.alarms import Alarm, alarms_about, clear_alarm, open_alarms, put_away, raise_alarm
+from netfax.alarms import Alarm, Said, alarms_about, clear_alarm, open_alarms, put_away, raise_alarm
 from netfax.db import reading, unit_of_work
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes.journal import in_path, out_path
@@ -53,7 +53,7 @@ def raised() -> list[tuple[str, str]]:
 
 def raise_one(code: str = alarms.OUR_FAULT, subject: str = "x") -> int:
     with unit_of_work() as uow:
-        raise_alarm(uow, code, subject, "text")
+        raise_alarm(uow, code, subject, Said("text", "文字"))
     with reading() as uow:
         return uow.session.scalars(select(Alarm.id).order_by(Alarm.id.desc())).first() or 0
 
@@ -201,7 +201,8 @@ def test_open_alarms_are_listed_and_cleared_by_their_number(world: World) -> Non
     number = raise_one(alarms.PAGES_LOST, RECEPTION)
     (row,) = json.loads(run("list", "--json").stdout)
     assert (row["number"], row["code"], row["subject"]) == (number, alarms.PAGES_LOST, RECEPTION)
-    assert "已确认的页面未存盘" in run("list", lang="zh_CN.UTF-8").stdout
+    in_chinese = run("list", lang="zh_CN.UTF-8").stdout
+    assert "已确认的页面未存盘" in in_chinese and "文字" in in_chinese
     assert run("clear", str(number)).stdout.strip() == f"Alarm {number} is cleared."
     assert run("list").stdout.strip() == "No alarm is open."
     assert json.loads(run("list", "--json").stdout) == []
@@ -221,7 +222,7 @@ def test_what_is_no_open_alarm_is_one_sentence(world: World, no_number: str) -> 
 @one_database
 def test_what_comes_from_outside_can_not_command_the_terminal(world: World) -> None:
     with unit_of_work() as uow:
-        raise_alarm(uow, alarms.OUR_FAULT, "x", "\x1b[2J [bold]a[/]\nb")
+        raise_alarm(uow, alarms.OUR_FAULT, "x", Said("\x1b[2J [bold]a[/]\nb", "\x1b[2J [bold]a[/]\nb"))
     said = run("list").stdout
     assert "\x1b[2J" not in said
     assert "[bold]a[/]" in said

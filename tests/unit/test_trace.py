@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select, update
 
 from cli.main import main
-from netfax.alarms import JOURNAL_BROKEN, PAGES_LOST, clear_alarm, raise_alarm
+from netfax.alarms import JOURNAL_BROKEN, PAGES_LOST, Said, clear_alarm, raise_alarm
 from netfax.db import now, reading, unit_of_work
 from netfax.faxes import acts
 from netfax.faxes.dial import claim_attempt
@@ -268,9 +268,9 @@ def test_alarms_about_a_fax_belong_to_its_history(world: World, tmp_path: Path) 
     received(pages=1, confirmed=4)
     attempt_id = delivery_of(uuid).attempts[0].id
     with unit_of_work() as uow:
-        raise_alarm(uow, PAGES_LOST, RECEPTION, "lost")
-        raise_alarm(uow, JOURNAL_BROKEN, attempt_id, "cut")
-        raise_alarm(uow, JOURNAL_BROKEN, "another call", "cut")
+        raise_alarm(uow, PAGES_LOST, RECEPTION, Said("lost", "丢失"))
+        raise_alarm(uow, JOURNAL_BROKEN, attempt_id, Said("cut", "不完整"))
+        raise_alarm(uow, JOURNAL_BROKEN, "another call", Said("cut", "不完整"))
         assert clear_alarm(uow, PAGES_LOST, RECEPTION)
     with reading() as uow:
         out, come_in = trace(uow, uuid), trace(uow, RECEPTION)
@@ -347,11 +347,12 @@ def test_a_clock_that_was_set_back_shuffles_no_timeline(world: World, tmp_path: 
 def test_people_read_a_received_fax_with_its_alarm(world: World) -> None:
     received(pages=1, confirmed=4)
     with unit_of_work() as uow:
-        raise_alarm(uow, PAGES_LOST, RECEPTION, "lost")
+        raise_alarm(uow, PAGES_LOST, RECEPTION, Said("lost", "丢失"))
     said = run("1").stdout
     assert "Pages on disk: 1 (4 confirmed)" in said
     assert "alarm 1: Confirmed pages are not on disk" in said
     assert "867367721009 station" in said
+    assert "丢失" in run("1", lang="zh_CN.UTF-8").stdout
 
 
 @one_database
