@@ -57,8 +57,6 @@ def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: 
     except BrokenJournal as error:
         if may_grow:
             raise
-        if path.name.startswith(JOURNAL_IN_PREFIX):
-            rescue_inbound(call_id)
         kept = path.with_name(BROKEN_PREFIX + path.name)
         with unit_of_work() as uow:
             # Before the file is put where no sweep looks: what fails here comes again.
@@ -66,6 +64,8 @@ def _take(path: Path, record: Callable[[str], None], call_id: str, *, may_grow: 
                 f"The record of a call was cut; see {kept.name}.", f"一次呼叫的记录不完整，见 {kept.name}。"
             )
             alarms.raise_alarm(uow, alarms.JOURNAL_BROKEN, call_id, said)
+        if path.name.startswith(JOURNAL_IN_PREFIX):
+            rescue_inbound(call_id)
         path.rename(kept)
         log.error("journal.broken", file=path.name, error=str(error))
 
@@ -119,6 +119,9 @@ def keep_sweeping(stop: threading.Event) -> None:
             orphans.rescue()
         except OSError as error:
             log.warning("sweep.failed", error=str(error))
+        except Exception:
+            # A defect of ours in one sweep must not end all later ones.
+            log.exception("sweep.defect")
 
 
 def _age(path: Path) -> float:

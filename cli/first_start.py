@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -95,5 +96,8 @@ def _new_password() -> str:
 
 
 def _write_accounts(path: Path, accounts: list[Account]) -> None:
+    if path.exists():
+        # Those of the database before: whoever goes back to it needs them.
+        path.rename(path.with_suffix(f".{datetime.now(UTC):%Y%m%d-%H%M%S}.json"))
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump([vars(account) for account in accounts], file, indent=1)

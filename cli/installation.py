@@ -1,5 +1,6 @@
 """Which installation a command is for: there must be one in its home, and the database must be the one it uses."""
 
+import hashlib
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -75,12 +76,28 @@ def check_database(settings: Settings) -> None:
 
 
 def remember_database(settings: Settings) -> None:
-    """Write down which database this installation uses from now on."""
-    if _remembered(settings) != database_name(settings):
+    """Write down which database this installation uses from now on; each has the files of its own faxes."""
+    known, named = _remembered(settings), database_name(settings)
+    if known != named:
+        if known:
+            _change_files(settings, known, named)
         path = settings.home / DATABASE_FILE
         draft = path.with_suffix(".new")
         draft.write_text(database_name(settings) + "\n")
         draft.replace(path)
+
+
+def _change_files(settings: Settings, known: str, named: str) -> None:
+    """Put the files of the database before aside, and bring back those of one that was used earlier."""
+    before, back = _files_of(settings, known), _files_of(settings, named)
+    if settings.blobs_dir.exists() and not before.exists():
+        settings.blobs_dir.rename(before)
+    if back.exists():
+        back.rename(settings.blobs_dir)
+
+
+def _files_of(settings: Settings, database: str) -> Path:
+    return settings.blobs_dir.with_name(f"blobs-{hashlib.sha256(database.encode()).hexdigest()[:12]}")
 
 
 def database_name(settings: Settings) -> str:

@@ -37,10 +37,12 @@ def run(demo: bool, new_database: bool) -> None:
 @refuses_clearly
 def stop() -> None:
     """End a running NetFax from elsewhere."""
-    was_running = runstate.stop(settings().home)
-    words = (
-        say("NetFax has ended.", "NetFax 已停止。") if was_running else say("NetFax does not run.", "NetFax 没有运行。")
-    )
+    home = settings().home
+    if runstate.stop(home):
+        words = say("NetFax has ended.", "NetFax 已停止。")
+    else:
+        # A mistyped home shows.
+        words = say(f"No NetFax runs in {home}.", f"{home} 中没有正在运行的 NetFax。")
     console.print(words, markup=False)
 
 

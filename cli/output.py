@@ -11,17 +11,19 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from netfax.errors import NetFaxError, UserError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# What reads a pipe wants whole lines, however long.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 400)
+# Every column as wide as what stands in it: a terminal breaks a line that is too long for it, and loses nothing.
+console = Console(highlight=False, soft_wrap=True, width=10_000)
 
 
 def language() -> str:
@@ -48,6 +50,17 @@ def refuses_clearly(command: Callable[P, T]) -> Callable[P, T]:
         except NetFaxError as error:
             click.echo(harmless(error.text(language())), err=True)
             sys.exit(2 if isinstance(error, UserError) else 1)
+        except SQLAlchemyError as error:
+            click.echo(harmless(_database_error(error)), err=True)
+            sys.exit(1)
+        except ValidationError as error:
+            click.echo(harmless(_setting_error(error)), err=True)
+            sys.exit(2)
+        except UnicodeError:
+            click.echo(
+                say("What you typed is no UTF-8; type it again.", "输入内容不是 UTF-8 编码，请重新输入。"), err=True
+            )
+            sys.exit(2)
         except BrokenPipeError:
             raise  # nobody reads on, which click takes for the end it is
         except OSError as error:
@@ -55,6 +68,18 @@ def refuses_clearly(command: Callable[P, T]) -> Callable[P, T]:
             sys.exit(1)
 
     return wrapped
+
+
+def _database_error(error: SQLAlchemyError) -> str:
+    # Of a driver's error its first line: the statement, and what it was given, are not for people.
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    why = str(cause).strip().partition("\n")[0] or type(cause).__name__
+    return say(f"The database can't be used: {why}.", f"数据库无法使用：{why}。")
+
+
+def _setting_error(error: ValidationError) -> str:
+    names = ", ".join(f"NETFAX_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+    return say(f"A setting can't be: {names}.", f"设置无效：{names}。")
 
 
 def _system_error(error: OSError) -> str:

@@ -33,28 +33,31 @@ def run(settings: Settings, *, demo: bool, new_database: bool = False) -> int:
     with RunLock(settings.home) as lock:
         if not new_database:
             check_database(settings)
-        prepare_home(settings)
-        wanted = services.all_services(settings, database_beats)
-        _serve(settings, Supervisor(settings, wanted, _Teller().tell, lock=lock), started, demo=demo)
+        with ends_on_signal():
+            try:
+                prepare_home(settings)
+                wanted = services.all_services(settings, database_beats)
+                _serve(settings, Supervisor(settings, wanted, _Teller().tell, lock=lock), started, demo=demo)
+            except KeyboardInterrupt:
+                console.print("Stopped.", markup=False)
     return 0
 
 
 def _serve(settings: Settings, supervisor: Supervisor, started: float, *, demo: bool) -> None:
     """Start everything, show the demonstration, and stay until told to end; then end everything."""
-    with ends_on_signal():
-        try:
-            supervisor.start()
-            if not supervisor.wait_ready(READY_SECONDS):
-                failing = ", ".join(record.name for record in supervisor.records if record.state != "up")
-                console.print(f"Not up after {READY_SECONDS} s: {failing}; see {settings.log_dir}", markup=False)
-            else:
-                console.print(f"All services are up after {time.monotonic() - started:.1f} s.", markup=False)
-                show(settings, demo=demo)
-            supervisor.run_forever()
-        except KeyboardInterrupt:
-            console.print("Stopping …", markup=False)
-        finally:
-            supervisor.stop()
+    try:
+        supervisor.start()
+        if not supervisor.wait_ready(READY_SECONDS):
+            failing = ", ".join(record.name for record in supervisor.records if record.state != "up")
+            console.print(f"Not up after {READY_SECONDS} s: {failing}; see {settings.log_dir}", markup=False)
+        else:
+            console.print(f"All services are up after {time.monotonic() - started:.1f} s.", markup=False)
+            show(settings, demo=demo)
+        supervisor.run_forever()
+    except KeyboardInterrupt:
+        console.print("Stopping …", markup=False)
+    finally:
+        supervisor.stop()
 
 
 def prepare_home(settings: Settings) -> None:
@@ -80,9 +83,12 @@ def show(settings: Settings, *, demo: bool) -> None:
     except NetFaxError as failure:  # what does not succeed once is no reason to end
         console.print(failure.text(language()), markup=False)
     console.print(f"\nPortal: http://{settings.portal_address}:{settings.port('portal')}/", markup=False)
+    # Once they are in use, a log of the machine is no place for them.
+    shown = sys.stdout.isatty() or not used
     for account in first_start.first_accounts(settings):
         number = f"   fax {account.number}" if account.number else ""
-        console.print(f"   {account.login:<12} first password {account.password}{number}", markup=False)
+        password = account.password if shown else f"in {settings.home / first_start.ACCOUNTS_FILE}"
+        console.print(f"   {account.login:<12} first password {password}{number}", markup=False)
     console.print("Ctrl-C ends NetFax; `.venv/bin/netfax status` looks at it.", markup=False)
     sys.stdout.flush()
 

@@ -88,6 +88,8 @@ class RunLock:
         if self._file is not None:
             return
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Faxes, the database and trunks' passwords lie below it; the installer may have made it, open to all.
+        self._home.chmod(self._home.stat().st_mode & 0o770)
         self._path.parent.mkdir(exist_ok=True)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _locked(file):

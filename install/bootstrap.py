@@ -83,7 +83,7 @@ def install(purpose: str) -> None:
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Hold the checkout's installation lock: a second `make` waits until the first has installed."""
-    STATE.mkdir(exist_ok=True)
+    STATE.mkdir(exist_ok=True, mode=0o700)
     with (STATE / "install.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -92,8 +92,9 @@ def now() -> datetime:
 def make_engine(url: str) -> Engine:
     """An engine on SQLite or PostgreSQL, set up so that both keep the same promises."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, connect_args=POSTGRESQL_CONNECTION)
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=POSTGRESQL_CONNECTION)
+    # Errors are logged: what a statement was given may be a password, or what somebody faxes.
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
 

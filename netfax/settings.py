@@ -9,7 +9,7 @@ import secrets
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     portal_address: str = "127.0.0.1"
     # How many proxies before the portal are believed about the visitor's address, host and scheme.
     trusted_proxies: int = Field(default=0, ge=0, le=5)
+
+    @field_validator("home", "asterisk_root")
+    @classmethod
+    def _anywhere(cls, path: Path | None) -> Path | None:
+        """The same folder for services, which run elsewhere."""
+        return path and path.absolute()
 
     def port(self, service: str) -> int:
         """The TCP or UDP port of a service, by its name in `PORT_OFFSETS`."""

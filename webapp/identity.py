@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
 from netfax.org.models import Role
@@ -47,7 +48,14 @@ def me() -> SignedIn:
 
 
 def load(session_id: str) -> SignedIn | None:
-    session = find_session(session_id)
+    if "sessions_gone" in g:
+        return None
+    try:
+        session = find_session(session_id)
+    except SQLAlchemyError:
+        # The page that says so asks again who reads it.
+        g.sessions_gone = True
+        raise
     if session is None:
         return None
     user = session.user

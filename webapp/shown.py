@@ -93,7 +93,9 @@ def grouped(count: int) -> str:
 
 def duration(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
-    return _("%(minutes)d min %(seconds)d s", minutes=minutes, seconds=rest) if minutes else f"{rest} s"
+    if minutes:
+        return _("%(minutes)d min %(seconds)d s", minutes=minutes, seconds=rest)
+    return _("%(seconds)d s", seconds=rest)
 
 
 def init_app(app: Flask) -> None:

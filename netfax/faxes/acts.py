@@ -10,7 +10,7 @@ from netfax.faxes import errors
 from netfax.faxes.again import sent_again
 from netfax.faxes.history import Act, change_state, record, wait_until
 from netfax.faxes.listing import get_item
-from netfax.faxes.models import Delivery, MailboxItem, Priority
+from netfax.faxes.models import Delivery, MailboxItem, Priority, Submission
 from netfax.faxes.states import ON_THE_LINE, OPEN_STATES, STATE_INFO, DeliveryState
 from netfax.faxes.submit import add_delivery, check_plan
 from netfax.org.viewer import Viewer
@@ -73,6 +73,7 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
     whole is asked for, `NotEndedYet` before the end, `AlreadySentAgain` when such a fax is on its way or has arrived: a
     second click is no second fax.
     """
+    _lock_submission(uow, viewer, item_uuid)
     ended = _delivery(uow, viewer, item_uuid)
     info = STATE_INFO[ended.state]
     if not info.ended:
@@ -107,6 +108,13 @@ def send_again(uow: UnitOfWork, viewer: Viewer, item_uuid: str, *, whole: bool =
     wait_until(uow, again, now(), actor=viewer.login)
     uow.enqueue(Job.WAKE_DISPATCHER)
     return again.uuid
+
+
+def _lock_submission(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> None:
+    """Let one at a time decide what is sent again of a fax and its heirs: each of them may be the one asked for."""
+    delivery = get_item(uow, viewer, item_uuid).delivery
+    if delivery is not None:
+        uow.session.refresh(delivery.submission, with_for_update={"of": Submission})
 
 
 def _on_its_way(uow: UnitOfWork, delivery_ids: list[int]) -> int | None:

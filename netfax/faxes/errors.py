@@ -29,6 +29,12 @@ class TooManyNumbers(UserError):
     zh = "一份传真最多发送 {limit} 个号码，您输入了 {count} 个。"
 
 
+class MoreWrongNumbers(UserError):
+    code = "more_wrong_numbers"
+    en = "{count} more can't be read."
+    zh = "另有 {count} 个号码无法识别。"
+
+
 class NoAttachment(UserError):
     code = "no_attachment"
     en = "Attach at least one document."

@@ -123,6 +123,15 @@ def record_reception(
     return reception
 
 
+def note_confirmed(uow: UnitOfWork, reception_id: str, confirmed: int) -> Reception | None:
+    """Note how many pages the caller of a call that is not yet recorded was told of; None without its row."""
+    reception = uow.session.get(Reception, reception_id, with_for_update=True)
+    if reception is None or reception.state is not ReceptionState.RECEIVING:
+        return None
+    reception.pages_confirmed = max(reception.pages_confirmed, confirmed)
+    return reception
+
+
 def _identity(uow: UnitOfWork, called: str) -> str:
     return from_network(called, system_home(uow))
 
@@ -138,19 +147,21 @@ def _reception(uow: UnitOfWork, call: InboundCall, owner: User) -> Reception:
         channel_uid=call.channel_uid[:150],
         caller=_identity(uow, call.caller)[:32],
         called=_identity(uow, call.called)[:32],
+        pages_confirmed=0,
         state=ReceptionState.RECEIVING,
     )
 
 
 def _record_result(reception: Reception, result: InboundResult, pages: int) -> None:
+    # More where it was noted at the call's end and its journal is gone.
+    reception.pages_confirmed = max(reception.pages_confirmed, result.pages_confirmed)
     if not pages:
         reception.state = ReceptionState.EMPTY
-    elif result.success and pages >= result.pages_confirmed:
+    elif result.success and pages >= reception.pages_confirmed:
         reception.state = ReceptionState.RECEIVED
     else:
         reception.state = ReceptionState.PARTIAL
     reception.pages = pages
-    reception.pages_confirmed = result.pages_confirmed
     reception.status_text = result.status_text[:128]
     reception.rate = result.rate
     reception.mode = result.mode[:8]

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from netfax import alarms, telephony
 from netfax.db import UnitOfWork, reading, unit_of_work
@@ -13,7 +15,7 @@ from netfax.documents.tiff import count_pages, is_intact
 from netfax.documents.tiffwrite import extract_pages
 from netfax.faxes.journal import in_path, number, read_journal
 from netfax.faxes.models import Reception
-from netfax.faxes.receive import InboundCall, InboundResult, is_recorded, record_reception
+from netfax.faxes.receive import InboundCall, InboundResult, is_recorded, note_confirmed, record_reception
 from netfax.settings import settings
 from netfax.storage.disk import Stored, store_file, work_folder
 from netfax.storage.service import kept_if_recorded
@@ -46,8 +48,8 @@ def _journal(reception_id: str) -> Path:
 def rescue_inbound(reception_id: str) -> None:
     """Record a call that has no whole journal and will get none: its pages were confirmed to the caller.
 
-    They lie in the spool file. The journal, if any, is left to the caller; raises as `record_inbound` does, and then
-    all is still there.
+    They lie in the spool file. How many they were nobody knows, which is an alarm. The journal, if any, is left to the
+    caller; raises as `record_inbound` does, and then all is still there.
     """
     spool = spool_file(checked_reception_id(reception_id))
     _record(reception_id, {}, spool)
@@ -66,11 +68,19 @@ def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
         if is_recorded(uow, reception_id):
             return
     pages = count_pages(spool) if spool.exists() else 0
-    stored = _store(spool) if pages else None
+    result = _result(values)
+    try:
+        stored = _store(spool) if pages else None
+    except OSError:
+        _tell_what_was_confirmed(reception_id, result.pages_confirmed)
+        raise
     with kept_if_recorded([stored] if stored else []), unit_of_work() as uow:
-        reception = record_reception(uow, _call(reception_id, values), _result(values), stored, pages)
+        reception = record_reception(uow, _call(reception_id, values), result, stored, pages)
         if reception is not None:
+            alarms.clear_alarm(uow, alarms.PAGES_LOST, reception_id)
             raise_pages_lost(uow, reception)
+            if not values:
+                _raise_not_known(uow, reception)
     if reception is not None:
         _report(reception)
 
@@ -94,6 +104,24 @@ def raise_pages_lost(uow: UnitOfWork, reception: Reception) -> None:
             f"已向{caller or '来电方'}确认 {confirmed} 页，存盘 {kept} 页；请对方重新发送传真。",
         )
         alarms.raise_alarm(uow, alarms.PAGES_LOST, reception.id, said)
+
+
+def _raise_not_known(uow: UnitOfWork, reception: Reception) -> None:
+    kept, caller = reception.pages, reception.caller
+    said = alarms.Said(
+        f"A call of {caller or 'a caller'} ended without its record: pages on disk: {kept}; whether more were "
+        "confirmed is not known.",
+        f"{caller or '来电方'}的来电结束时没有留下记录：存盘 {kept} 页，是否确认过更多页面无法得知。",
+    )
+    alarms.raise_alarm(uow, alarms.JOURNAL_BROKEN, reception.id, said)
+
+
+def _tell_what_was_confirmed(reception_id: str, confirmed: int) -> None:
+    """Keep what only this moment knows where the disk takes no copy of the pages: the database may still write."""
+    with suppress(SQLAlchemyError), unit_of_work() as uow:
+        reception = note_confirmed(uow, reception_id, confirmed)
+        if reception is not None:
+            raise_pages_lost(uow, reception)
 
 
 def _report(reception: Reception) -> None:

@@ -21,7 +21,7 @@ from netfax.faxes.draw_queue import enter_queue
 from netfax.faxes.history import record
 from netfax.faxes.models import Attachment, Delivery, Direction, MailboxItem, Priority, Submission
 from netfax.numbers.errors import NotAFaxNumber
-from netfax.numbers.read import read_numbers
+from netfax.numbers.read import count_numbers, read_numbers
 from netfax.numbers.write import FaxNumber, display
 from netfax.org.homes import home_of
 from netfax.org.models import OwnedNumber
@@ -58,6 +58,10 @@ class FaxRequest:
 FARTHEST_PLAN = timedelta(days=366)
 CLOCK_TOLERANCE = timedelta(minutes=1)
 LONGEST_CLIENT_KEY = 128
+# A list may name its numbers in several spellings; a longer one is not read at all.
+SPELLINGS = 10
+# Of numbers that can't be read.
+MOST_NAMED = 20
 KEEP_CLIENT_KEYS = timedelta(days=30)
 FIELDS = ("numbers", "attachments", "recipient_name", "title", "planned_at", "sender")
 TEXT_LIMITS = {"recipient_name": 128, "title": 256}
@@ -203,14 +207,18 @@ def check_plan(planned_at: datetime | None) -> list[UserError]:
 def _check_numbers(
     uow: UnitOfWork, viewer: Viewer, request: FaxRequest, problems: list[tuple[str, UserError]]
 ) -> list[FaxNumber]:
-    """The numbers that can be read, each once."""
-    numbers: list[FaxNumber] = []
-    for read in read_numbers(request.numbers, home_of(uow, viewer), get_text(uow, "extension_mark")):
-        if isinstance(read, NotAFaxNumber):
-            problems.append(("numbers", read))
-        elif read not in numbers:
-            numbers.append(read)
+    """The numbers that can be read, each once; of those that can't, the first few are named."""
     limit = get_int(uow, "max_recipients")
+    count = count_numbers(request.numbers)
+    if count > SPELLINGS * limit:
+        problems.append(("numbers", errors.TooManyNumbers(count=count, limit=limit)))
+        return []
+    read = read_numbers(request.numbers, home_of(uow, viewer), get_text(uow, "extension_mark"))
+    numbers = list(dict.fromkeys(each for each in read if isinstance(each, FaxNumber)))
+    wrong = [each for each in read if isinstance(each, NotAFaxNumber)]
+    problems += [("numbers", error) for error in wrong[:MOST_NAMED]]
+    if len(wrong) > MOST_NAMED:
+        problems.append(("numbers", errors.MoreWrongNumbers(count=len(wrong) - MOST_NAMED)))
     if not numbers and not problems:
         problems.append(("numbers", errors.NoNumbers()))
     if len(numbers) > limit:

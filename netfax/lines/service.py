@@ -11,7 +11,7 @@ from netfax.lines.models import Port, Trunk, TrunkKind
 from netfax.lines.routes import TrunkFacts
 
 TRUNK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}", re.ASCII)
-HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?", re.ASCII)
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?", re.ASCII)
 CREDENTIAL = re.compile(r"[A-Za-z0-9._~+@-]{0,64}", re.ASCII)
 PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
 MAX_PORTS = 1_000
@@ -72,7 +72,10 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
     if not 1 <= channels <= MAX_PORTS:
         raise BadTrunk(reason_en=f"channels go from 1 to {MAX_PORTS}", reason_zh=f"通道数应为 1 到 {MAX_PORTS}")
     if trunk.kind is TrunkKind.SIP and not HOST.fullmatch(trunk.host or ""):
-        raise BadTrunk(reason_en="a SIP trunk needs --host, a name or an address", reason_zh="SIP 线路需要 --host")
+        raise BadTrunk(
+            reason_en="a SIP trunk needs --host, a name or an IPv4 address; its port is --port",
+            reason_zh="SIP 线路需要 --host（主机名或 IPv4 地址），端口用 --port 指定",
+        )
     if trunk.kind is TrunkKind.IAX2 and not (trunk.secret and trunk.number):
         raise BadTrunk(
             reason_en="an IAX2 trunk needs --secret and --number", reason_zh="IAX2 线路需要 --secret 和 --number"

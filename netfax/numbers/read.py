@@ -9,6 +9,7 @@ from netfax.numbers.write import FaxNumber, Reach, dial_string, display, reach, 
 __all__ = [
     "FaxNumber",
     "Reach",
+    "count_numbers",
     "dial_string",
     "display",
     "from_network",
@@ -39,6 +40,11 @@ def read_numbers(text: str, home: Home, mark: str = DEFAULT_MARK) -> list[FaxNum
     The comma parts numbers here, so an extension with a pause needs `read_number`. Duplicates are kept.
     """
     return [_number_or_error(part, home, mark) for part in split_list(text)]
+
+
+def count_numbers(text: str) -> int:
+    """How many numbers `read_numbers` would read."""
+    return len(split_list(text))
 
 
 def from_network(caller: str, home: Home) -> str:

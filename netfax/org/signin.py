@@ -107,7 +107,9 @@ def end_session(session_id: str) -> None:
 
 def _throttle_key(login: str) -> str:
     """What counts as one account: no more than the column takes, spellings alike, characters no database refuses."""
-    return "".join(character if character.isprintable() else "?" for character in login.casefold())[:LONGEST_LOGIN]
+    name, _, domain = login.casefold().partition("@")
+    account = f"{name}@{domain}" if domain else name
+    return "".join(character if character.isprintable() else "?" for character in account)[:LONGEST_LOGIN]
 
 
 def _find_user(uow: UnitOfWork, login: str) -> User | None:

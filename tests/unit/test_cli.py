@@ -337,6 +337,7 @@ def test_a_trunk_is_removed_and_its_name_free_again(world: World) -> None:
         (("trunk", "add", "--kind", "sip", "--name", "A b", "--host", "a.b"), "small letters"),
         (("trunk", "add", "--kind", "sip", "--name", "general", "--host", "a.b"), "Asterisk"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b\nallow=all"), "needs --host"),
+        (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b:5070"), "--port"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b", "--channels", "0"), "from 1 to"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b", "--prefix", "8x"), "15 digits"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b", "--secret", "a;b"), "secret"),
@@ -471,3 +472,16 @@ def test_a_file_name_that_is_no_utf8_is_taken_all_the_same(world: World, page: P
     odd = page.rename(page.with_name("\udcff\udcfe.png"))
     result = run("send", str(odd), "--to", FAR, "--user", "bob@demo")
     assert result.exit_code == 0, result.output
+
+
+def test_no_column_of_a_list_is_cut_however_narrow_the_terminal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    uuid = make_delivery(world.bob, state=DeliveryState.FAILED)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Submission).values(title="很长的标题" * 40))
+    said = run("sent", "--user", "bob@demo").stdout
+    assert uuid in said and "很长的标题" * 40 in said and "failed" in said
+
+
+def test_bytes_that_are_no_text_are_one_sentence(world: World) -> None:
+    assert "UTF-8" in refused("queue", "--user", "al\udcff")

@@ -148,3 +148,41 @@ def test_a_run_beside_another_touches_nothing(home: Path) -> None:
 def test_the_first_start_makes_a_home_that_is_its_owners_alone(tmp_path: Path) -> None:
     with RunLock(tmp_path / "new" / "home"):
         assert (tmp_path / "new" / "home").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_that_the_installer_made_is_closed_to_others(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with RunLock(tmp_path):
+        assert tmp_path.stat().st_mode & 0o007 == 0
+
+
+def test_a_home_is_the_same_from_wherever_a_service_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings(home=Path("two"), asterisk_root=Path("root")).home == tmp_path / "two"
+
+
+def test_a_setting_that_can_not_be_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with environment(monkeypatch, NETFAX_PORT_BASE="abc"):
+        result = run("queue", "--user", "alice@demo")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "NETFAX_PORT_BASE" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_database_that_can_not_be_read_is_one_sentence(home: Path) -> None:
+    (home / "netfax.db").write_bytes(b"no database" * 1000)
+    result = run("queue", "--user", "alice@demo")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "The database can't be used" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_each_database_has_the_files_of_its_own_faxes(home: Path) -> None:
+    here, there = settings(), settings().model_copy(update={"database_url": "postgresql://host/other"})
+    remember_database(here)
+    for uses, own in ((here, "old"), (there, "new")):
+        remember_database(uses)
+        assert not (home / "blobs").exists()
+        (home / "blobs").mkdir()
+        (home / "blobs" / own).touch()
+    for uses, own in ((here, "old"), (there, "new")):
+        remember_database(uses)
+        assert [path.name for path in (home / "blobs").iterdir()] == [own]

@@ -359,3 +359,20 @@ def test_a_document_that_proves_damaged_fails_every_delivery_in_the_users_langua
 
 def test_a_submission_that_nobody_knows_is_no_error(database: Engine) -> None:
     convert("6b1f6f3e-0000-4000-8000-000000000001")
+
+
+def test_a_list_that_is_much_too_long_is_refused_before_it_is_read(
+    world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netfax.faxes.submit.read_numbers", None)
+    numbers = ",".join(str(22_000_000 + number) for number in range(40_000))
+    with pytest.raises(errors.RequestRefused) as refusal:
+        submit_fax(world.bob, FaxRequest(numbers, [upload]))
+    assert [(field, error.code) for field, error in refusal.value.problems] == [("numbers", "too_many_numbers")]
+
+
+def test_of_many_wrong_numbers_the_first_are_named(world: World, upload: Upload) -> None:
+    with pytest.raises(errors.RequestRefused) as refusal:
+        submit_fax(world.bob, FaxRequest(",".join("1" * 60), [upload]))
+    *named, rest = [error.text("en") for _, error in refusal.value.problems]
+    assert (len(named), rest) == (20, "40 more can't be read.")

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from netfax.db import Base, now, reading, unit_of_work
 from netfax.org import signin
@@ -268,3 +270,25 @@ def test_users_language_goes_before_the_browsers_and_can_be_changed(portal: Port
     answer = portal.post("/language", {"language": "en", "next": "/sent"}, page="/inbox")
     assert answer.headers["Location"] == "/sent"
     assert "Sent faxes" in portal.get("/sent").text
+
+
+def test_a_database_that_does_not_answer_is_a_page_of_ours(
+    portal: Portal, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_session_id: str) -> None:
+        raise OperationalError("select", {}, Exception("connection refused"))
+
+    portal.sign_in("alice@demo")
+    portal.client.application.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setattr("webapp.identity.find_session", gone)
+    # The terminal's log would show every variable, the user among them.
+    with capture_logs():
+        answer = portal.get("/inbox", headers=ENGLISH)
+    assert answer.status_code == 500
+    assert "Something went wrong on our side." in answer.text
+
+
+def test_an_account_locks_under_every_spelling(portal: Portal, world: World) -> None:
+    for login in ("admin", "admin@", "ADMIN", "admin@", "admin"):
+        portal.sign_in(login, "wrong")
+    assert LOCKED in portal.sign_in("admin@").text

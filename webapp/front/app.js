@@ -45,12 +45,17 @@ ready(() => {
   const form = document.getElementById("send-form");
   if (form) {
     const lost = () => document.getElementById("send-lost");
+    const noAnswer = lost().textContent;
+    // The sentence of a page that says why not, such as a form from before another sign-in.
+    const said = (page) => new DOMParser().parseFromString(page, "text/html").querySelector("h1")?.textContent;
     form.addEventListener("htmx:before:request", () => { lost().hidden = true; });
     form.addEventListener("htmx:finally:request", (event) => {
-      const { response } = event.detail.ctx;
+      const { response, text } = event.detail.ctx;
       if (response?.raw.ok) return;
       release(form);
-      if (response?.raw.status !== 422) lost().hidden = false;
+      if (response?.raw.status === 422) return;
+      lost().textContent = (response && said(text)) || noAnswer;
+      lost().hidden = false;
     });
     form.addEventListener("htmx:after:swap", () => form.querySelector('[aria-invalid="true"], .alert')?.focus());
   }
