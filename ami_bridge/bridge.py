@@ -1,7 +1,7 @@
 """What the bridge's parts share: the connection, the database behind a thread, and what is known of live calls."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -68,6 +68,12 @@ class Bridge:
                 return step(uow)
 
         return await asyncio.get_running_loop().run_in_executor(self.database, in_one_unit)
+
+    def begin(self, step: Coroutine[object, object, None]) -> None:
+        """Let a step go on beside the events."""
+        task = asyncio.get_running_loop().create_task(step)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def hang_up(self, call_id: str) -> None:
         """End a call; nothing when Asterisk has it no more. Its journal then says what was confirmed."""

@@ -48,9 +48,7 @@ def _note_response(bridge: Bridge, event: AmiEvent) -> None:
     """A call for which Asterisk made no channel has no Hangup: it knows the trunk as unreachable."""
     call_id = event.one("ActionID") or ""
     if event.one("Response") == "Failure" and is_ours(bridge, call_id) and call_id not in bridge.seen:
-        task = asyncio.get_running_loop().create_task(_end_without_channel(bridge, call_id))
-        bridge.tasks.add(task)
-        task.add_done_callback(bridge.tasks.discard)
+        bridge.begin(_end_without_channel(bridge, call_id))
 
 
 async def _end_without_channel(bridge: Bridge, call_id: str) -> None:

@@ -40,11 +40,15 @@ async def run() -> None:
     ]
     done, pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     stop_beating.set()
+    # First all that might take the lease back.
+    working = [part for part in pending if part is not parts[0]] + list(bridge.tasks)
+    for part in working:
+        part.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
     await bridge.work(lambda uow: let_go(uow, bridge.lease, bridge.holder))
     await bridge.client.close()
-    for part in pending:
-        part.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
+    parts[0].cancel()
+    await asyncio.gather(parts[0], return_exceptions=True)
     for part in done:
         part.result()
 

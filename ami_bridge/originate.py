@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from ami_bridge.bridge import ACTOR, Bridge
 from ami_bridge.client import ActionRefused, ConnectionLost, IllegalField, NotConnected
@@ -52,8 +53,14 @@ async def _plan(bridge: Bridge, attempt_id: str) -> CallPlan | None:
         return await bridge.work(lambda uow: plan_call(uow, attempt_id))
     except NotAFaxNumber as error:
         outcome = CallOutcome(answered=False, hangup_cause=INVALID_NUMBER, error=error.code)
-        await bridge.work(lambda uow: finish_attempt(uow, attempt_id, outcome, actor=ACTOR))
+        await bridge.work(lambda uow: _end_unplaced(uow, bridge, attempt_id, outcome))
         return None
+
+
+def _end_unplaced(uow: UnitOfWork, bridge: Bridge, attempt_id: str, outcome: CallOutcome) -> None:
+    """End a call that can't be placed; nothing when another bridge has the gateway, or has placed it meanwhile."""
+    if bridge.holds_lease(uow):
+        finish_attempt(uow, attempt_id, outcome, actor=ACTOR, unless_placed=True)
 
 
 async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
@@ -63,7 +70,7 @@ async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
     except (OSError, BrokenTiff, DocumentError, SandboxError) as error:
         log.error("spool.failed", attempt=plan.attempt_id, error=str(error))
         outcome = CallOutcome(answered=False, error="FILE_ERROR")
-        await bridge.work(lambda uow: finish_attempt(uow, plan.attempt_id, outcome, actor=ACTOR))
+        await bridge.work(lambda uow: _end_unplaced(uow, bridge, plan.attempt_id, outcome))
         return False
     return True
 
@@ -79,11 +86,21 @@ def _claim_unless_cancelled(uow: UnitOfWork, bridge: Bridge, attempt_id: str) ->
 
 
 async def keep_polling(bridge: Bridge) -> None:
-    """Place every call that waits, job or no job."""
+    """Place every call that waits, job or no job; none waits for the pages of another."""
     while True:
-        waiting = await bridge.work(lambda uow: waiting_attempts(uow, bridge.settings.gateway))
-        await asyncio.gather(*(place_call(bridge, attempt_id) for attempt_id in waiting))
+        try:
+            for attempt_id in await bridge.work(lambda uow: waiting_attempts(uow, bridge.settings.gateway)):
+                bridge.begin(_place_or_log(bridge, attempt_id))
+        except SQLAlchemyError as error:
+            log.warning("polling.failed", error=str(error))
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _place_or_log(bridge: Bridge, attempt_id: str) -> None:
+    try:
+        await place_call(bridge, attempt_id)
+    except SQLAlchemyError as error:
+        log.warning("polling.failed", attempt=attempt_id, error=str(error))
 
 
 async def _originate(bridge: Bridge, plan: CallPlan, claim: datetime, began: float) -> None:

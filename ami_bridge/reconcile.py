@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.client import AmiError, AmiEvent
@@ -15,7 +16,7 @@ from ami_bridge.events import STATE_UP, hang_up_unclaimed, is_ours, note_answer
 from ami_bridge.spool import clear_spool
 from netfax.db import UnitOfWork, now
 from netfax.faxes.cel import CallRecord, read_calls, rotate
-from netfax.faxes.dial import cancelled_attempts, claim_of, give_back_attempt
+from netfax.faxes.dial import cancelled_attempts, claim_of, give_back_attempt, unclaimed
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.journal import in_path, out_path
 from netfax.faxes.models import Attempt
@@ -51,7 +52,8 @@ async def keep_reconciling(bridge: Bridge) -> None:
                 await learn_boot(bridge)
                 await reconcile(bridge)
                 await asyncio.to_thread(rotate, bridge.settings.gateway_dir / CEL_CSV)
-            except AmiError as error:
+            except (AmiError, SQLAlchemyError, OSError) as error:
+                # What this process has seen is worth more than a new one: it goes on when disk and database do.
                 log.warning("reconcile.failed", error=str(error))
         await asyncio.sleep(RECONCILE_SECONDS if bridge.boot else 0.2)
 
@@ -78,8 +80,12 @@ async def reconcile(bridge: Bridge) -> None:
     channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
     await _reconcile_inbound(bridge, receptions, {channel.one("Uniqueid") or "" for channel in channels})
     live = _live_calls(bridge, channels)
+    strays = await bridge.work(lambda uow: unclaimed(uow, live))
     for call_id, call in live.items():
-        if call_id not in bridge.seen:
+        if call_id in strays:
+            log.warning("call.unclaimed", attempt=call_id)
+            await bridge.hang_up(call_id)
+        elif call_id not in bridge.seen:
             await hang_up_unclaimed(bridge, call_id)
         if call.answered:
             await note_answer(bridge, call_id, call.channel)

@@ -11,6 +11,7 @@ from netfax.documents.coarse import to_standard
 from netfax.documents.tiffwrite import extract_pages
 from netfax.faxes.dial import CallPlan
 from netfax.faxes.models import Attempt
+from netfax.org.models import new_uuid
 from netfax.telephony import SPOOL_OUT
 
 # What no row knows: the folder of a drawing that was killed, or the call of a database that was put back.
@@ -20,7 +21,8 @@ UNKNOWN_SECONDS = 3600
 def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
     """Lay the pages of a call where SendFAX finds them, whole or not at all."""
     target = gateway_dir / SPOOL_OUT / f"{plan.attempt_id}.tif"
-    draft = target.with_suffix(".new")
+    # Of this process alone: another bridge may be laying the same pages.
+    draft = target.with_name(f"{plan.attempt_id}.{new_uuid()}.new")
     if plan.fine:
         extract_pages(plan.document, draft, plan.first_page)
     else:
@@ -34,7 +36,7 @@ def clear_spool(uow: UnitOfWork, gateway_dir: Path) -> None:
     """Remove the pages of calls that are over, drafts too; what no row knows goes after an hour."""
     files: dict[str, list[Path]] = {}
     for path in (gateway_dir / SPOOL_OUT).iterdir():
-        files.setdefault(path.stem, []).append(path)
+        files.setdefault(path.name.partition(".")[0], []).append(path)
     if not files:
         return
     query = select(Attempt.id, Attempt.ended_at).where(Attempt.id.in_(files))
@@ -46,7 +48,11 @@ def clear_spool(uow: UnitOfWork, gateway_dir: Path) -> None:
 
 
 def _is_old(path: Path) -> bool:
-    return abs(time.time() - path.stat().st_mtime) > UNKNOWN_SECONDS
+    try:
+        return abs(time.time() - path.stat().st_mtime) > UNKNOWN_SECONDS
+    except FileNotFoundError:
+        # Its drawing has ended in this moment.
+        return False
 
 
 def _remove(path: Path) -> None:

@@ -14,7 +14,7 @@ from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.submit import forget_client_keys
-from netfax.faxes.sweep import mend_waits, put_off, take_back_unplaced
+from netfax.faxes.sweep import LostGateways, mend_waits, put_off, take_back_unplaced
 from netfax.lease import holder_name
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
@@ -33,17 +33,17 @@ def main() -> None:
     stop = keep_beating("dispatcher")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(holder_name())
+    dispatcher, lost = Dispatcher(holder_name()), LostGateways()
     swept_at = time.monotonic()
     while not stop.is_set():
         try:
             more = work(dispatcher)
             if time.monotonic() - swept_at >= SWEEP_SECONDS:
-                sweep()
+                sweep(lost)
                 swept_at = time.monotonic()
         except SQLAlchemyError as error:
             log.warning("dispatch.failed", error=str(error))
-            dispatcher.forget()
+            dispatcher.undo()
             more = False
         if not more:
             sleep(stop)
@@ -72,7 +72,7 @@ def _hand_over(delivery_id: int) -> bool:
         log.error("inside.failed", delivery=delivery_id, error=str(error))
         try:
             with unit_of_work() as uow:
-                put_off(uow, delivery_id)
+                put_off(uow, delivery_id, why=str(error))
         except SQLAlchemyError:
             return False
     except SQLAlchemyError as error:
@@ -81,11 +81,12 @@ def _hand_over(delivery_id: int) -> bool:
     return True
 
 
-def sweep() -> None:
+def sweep(lost: LostGateways) -> None:
     """Mend what the clock or a lost process has hurt, and send again what may have been lost with Redis."""
     with unit_of_work() as uow:
         mend_waits(uow)
         take_back_unplaced(uow)
+        lost.end_calls(uow)
         forget_client_keys(uow)
         ready = count_ready(uow)
     send_missing(Job.CONVERT, ready)

@@ -1,11 +1,11 @@
 """What the bridge must know to place a call, and its claim on it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from netfax import telephony
 from netfax.db import UnitOfWork, now
@@ -17,6 +17,9 @@ from netfax.org.homes import system_home
 from netfax.org.models import OwnedNumber
 from netfax.params.service import get_int, get_text
 from netfax.storage.service import path_of
+
+# For what a channel still does when its call is over.
+JOURNAL_TIME = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,17 @@ def claim_of(uow: UnitOfWork, attempt_id: str) -> datetime | None:
     """The claim under which a call with this id may be on the line; None when there is none, or the call is over."""
     query = select(Attempt.originated_at).where(Attempt.id == attempt_id, Attempt.ended_at.is_(None))
     return uow.session.scalar(query)
+
+
+def unclaimed(uow: UnitOfWork, call_ids: Collection[str]) -> list[str]:
+    """Of calls that are on the line, those that must not be: no attempt claims them, or it ended a while ago."""
+    query = select(Attempt.id).where(
+        Attempt.id.in_(call_ids),
+        Attempt.originated_at.is_not(None),
+        # Its channel may still be writing its journal.
+        or_(Attempt.ended_at.is_(None), Attempt.ended_at > now() - JOURNAL_TIME),
+    )
+    return sorted(set(call_ids) - set(uow.session.scalars(query)))
 
 
 def _channel(trunk: Trunk, number: str) -> str:

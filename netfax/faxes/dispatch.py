@@ -20,9 +20,9 @@ from netfax.faxes.results import Cause
 from netfax.faxes.retry import MEMORY, USUAL, CallParameters, changed
 from netfax.faxes.states import OPEN_STATES, DeliveryState
 from netfax.faxes.waiting import Caps, OnTheLine, Waiting, WaitingRoom
-from netfax.lease import bridge_lease, hold_lease, is_over, let_go
+from netfax.lease import hold_lease, let_go
 from netfax.lines.routes import TrunkFacts, routes
-from netfax.lines.service import claim_port, free_ports, list_trunks, trunk_facts
+from netfax.lines.service import all_facts, claim_port, free_ports
 from netfax.org.numbers import ours
 from netfax.params.service import get_int, get_text
 from netfax.queue import Job
@@ -60,8 +60,8 @@ class Round:
 class Dispatcher:
     """Gives free ports to due deliveries, best first; what it remembers is as old as its lease's fence.
 
-    Never more calls than free ports, one call at a time to a number. `forget` must be called when the transaction of
-    a round has failed: then the database does not know what the waiting room has let go.
+    Never more calls than free ports, one call at a time to a number. `undo` must be called when the transaction of a
+    round has failed, and `forget` when what was taken out of the waiting room is still to be done.
     """
 
     def __init__(self, holder: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -69,6 +69,8 @@ class Dispatcher:
         self._monotonic = monotonic
         # When the monotonic clock began, by the wall clock.
         self._clock = now() - timedelta(seconds=monotonic())
+        # By how much it was moved since, as far as no committed round has moved the ends of faxes with it.
+        self._step = self._moved = timedelta()
         self.forget()
 
     def forget(self) -> None:
@@ -78,20 +80,28 @@ class Dispatcher:
         self._inside: dict[int, deque[int]] = {}
         self._trunks: list[TrunkFacts] = []
 
+    def undo(self) -> None:
+        """The transaction of the last round has failed: what it did is still to be done."""
+        self._step += self._moved
+        self._moved = timedelta()
+        self.forget()
+
     def let_go(self, uow: UnitOfWork) -> None:
         """Let the next dispatcher begin at once."""
         let_go(uow, LEASE, self._holder)
 
     def round(self, uow: UnitOfWork) -> Round:
         """One round, in one transaction; nothing while another dispatcher has the lease."""
-        step = self._clock_step()
+        self._step += self._clock_step()
+        self._moved = timedelta()
         fence = hold_lease(uow, LEASE, self._holder, renew=self._fence is None)
         if fence is None:
+            # Whoever has the lease has seen the clock move.
+            self._step = timedelta()
             self.forget()
             return Round()
         self._learn(uow, fence)
-        if abs(step) > CLOCK_STEP:
-            _move_ends(uow, step)
+        self._move_ends(uow)
         begun = _begin_planned(uow)
         ended = _end_expired(uow)
         admitted = self._admit(uow)
@@ -116,8 +126,7 @@ class Dispatcher:
 
     def _learn(self, uow: UnitOfWork, fence: int) -> None:
         """Begin anew when the lease has changed hands, or the trunks on which routes depend have changed."""
-        at = now()
-        trunks = [trunk_facts(trunk, at) for trunk in list_trunks(uow)]
+        trunks = all_facts(uow)
         if fence != self._fence or _ways(trunks) != _ways(self._trunks):
             self._fence, self._room, self._inside = fence, WaitingRoom(), {}
             uow.session.execute(
@@ -127,6 +136,11 @@ class Dispatcher:
                 .execution_options(synchronize_session=False)
             )
         self._trunks = trunks
+
+    def _move_ends(self, uow: UnitOfWork) -> None:
+        self._moved, self._step = self._step, timedelta()
+        if abs(self._moved) > CLOCK_STEP:
+            _move_ends(uow, self._moved)
 
     def _clock_step(self) -> timedelta:
         """By how much the clock was moved since the last round, whoever had the lease then."""
@@ -176,9 +190,11 @@ class Dispatcher:
         return len(rows)
 
     def _route(self, identity: str, avoid: Sequence[int]) -> tuple[int, ...]:
-        """The trunks for a number, without those that have just failed it unless there is no other."""
-        able = tuple(trunk.id for trunk in routes(identity, self._trunks))
-        return tuple(trunk_id for trunk_id in able if trunk_id not in avoid) or able
+        """The trunks for a number, without those that have just failed it unless no other can take a call now."""
+        able = routes(identity, self._trunks)
+        ready = [trunk.id for trunk in able if trunk.ready]
+        fresh = [trunk_id for trunk_id in ready if trunk_id not in avoid]
+        return tuple(fresh or ready or [trunk.id for trunk in able])
 
     def _call(self, uow: UnitOfWork) -> tuple[int, bool]:
         """Place calls while there are free ports; how many, and whether the round ended before it was done."""
@@ -211,10 +227,8 @@ class Dispatcher:
     def _free(self, uow: UnitOfWork, line: OnTheLine) -> dict[int, int]:
         """How many ports a call out may take on each trunk."""
         free = free_ports(uow)
-        gateways = {trunk.gateway for trunk in self._trunks}
-        silent = {gateway for gateway in gateways if is_over(uow, bridge_lease(gateway))}
         for trunk in self._trunks:
-            if trunk.gateway in silent:
+            if not trunk.ready:
                 # Its bridge or its Asterisk is down: whatever it was given would lie there.
                 free[trunk.id] = 0
             if trunk.max_out is not None:
@@ -271,7 +285,7 @@ def is_within(span: str, at: datetime, zone: str) -> bool:
 
 def _ways(trunks: list[TrunkFacts]) -> list[tuple[object, ...]]:
     """What routes depend on; that a trunk is troubled changes only which of its ports are taken last."""
-    return [(trunk.id, trunk.number, trunk.prefix, trunk.position) for trunk in trunks]
+    return [(trunk.id, trunk.number, trunk.prefix, trunk.position, trunk.max_out == 0, trunk.ready) for trunk in trunks]
 
 
 def _may_call(uow: UnitOfWork) -> bool:
@@ -295,6 +309,7 @@ def _move_ends(uow: UnitOfWork, step: timedelta) -> None:
     """Where the clock was moved, move the ends of what waits with it: no fax expires by a wrong clock."""
     log.warning("dispatch.clock_moved", seconds=step.total_seconds())
     waiting = select(Delivery).where(Delivery.state.in_(OPEN_STATES), Delivery.expires_at.is_not(None))
+    waiting = waiting.order_by(Delivery.id)
     for delivery in uow.session.scalars(waiting.with_for_update()):
         delivery.expires_at = delivery.expires_at + step if delivery.expires_at else None
 

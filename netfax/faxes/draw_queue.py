@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select, update
 
 from netfax.db import UnitOfWork, now
-from netfax.faxes.models import Priority, Submission
+from netfax.faxes.models import Delivery, Priority, Submission
 from netfax.queue import Job
 
 # More than the sandbox gives to a drawing and the store takes after it: whoever has one for longer is gone.
 LEASE = timedelta(seconds=120)
 # After a fault of our own.
 PAUSE = timedelta(seconds=60)
+# After a worker that was killed.
+AFTER_DEATH = timedelta(seconds=15)
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # What is planned for a time farther away is drawn when nothing else waits.
 FAR_AWAY = timedelta(days=1)
@@ -53,13 +55,33 @@ def count_ready(uow: UnitOfWork) -> int:
     ended = or_(Submission.draw_after <= at, Submission.draw_after > at + max(LEASE, PAUSE) + CLOCK_TOLERANCE)
     held = select(Submission.id).where(Submission.draw_after.is_not(None), ended).limit(MOST_ROWS)
     _let_draw(uow, Submission.id.in_(held.with_for_update(skip_locked=True)))
+    _bring_near(uow)
     ready = select(Submission.id).where(*_READY).limit(MOST_ROWS).subquery()
     return uow.session.scalar(select(func.count()).select_from(ready)) or 0
 
 
+def _bring_near(uow: UnitOfWork) -> None:
+    """Let what was far away be drawn by its priority once its time comes near."""
+    near = (
+        select(Submission, Delivery.priority)
+        .join(Delivery, Delivery.submission_id == Submission.id)
+        .where(*_READY, Submission.draw_rank == _RANK_FAR_AWAY)
+        .where(or_(Delivery.planned_at.is_(None), Delivery.planned_at <= now() + FAR_AWAY))
+        .limit(MOST_ROWS)
+    )
+    for submission, priority in uow.session.execute(near.with_for_update(of=Submission, skip_locked=True)):
+        submission.draw_rank = min(submission.draw_rank, _RANK[priority])
+        submission.draw_turn = _next_turn(uow, submission)
+
+
 def let_go_drawings(uow: UnitOfWork) -> None:
-    """What this machine's worker was drawing when it was killed can be drawn now: called at the worker's start."""
-    _let_draw(uow, Submission.draw_after.is_not(None), Submission.drawn_by == _this_machine())
+    """What this machine's worker was drawing when it was killed can soon be drawn: called at the worker's start.
+
+    Others come first: it may be what has killed the worker.
+    """
+    drawing = select(Submission).where(Submission.draw_after.is_not(None), Submission.drawn_by == _this_machine())
+    for submission in uow.session.scalars(drawing.with_for_update(skip_locked=True)):
+        put_off(uow, submission, AFTER_DEATH)
 
 
 def _let_draw(uow: UnitOfWork, *which: ColumnElement[bool]) -> None:
@@ -95,10 +117,10 @@ def _this_machine() -> str:
     return socket.gethostname()[:64]
 
 
-def put_off(uow: UnitOfWork, submission: Submission) -> None:
+def put_off(uow: UnitOfWork, submission: Submission, pause: timedelta = PAUSE) -> None:
     """Let a submission be drawn after a pause, behind the others of its user."""
     submission.draw_turn = _next_turn(uow, submission)
-    submission.draw_after = now() + PAUSE
+    submission.draw_after = now() + pause
     submission.drawn_by = ""
 
 

@@ -13,7 +13,7 @@ from netfax.faxes.results import CallOutcome, Cause, Verdict, judge, longest_cal
 from netfax.faxes.retry import MEMORY, TRUNK_TROUBLE, USUAL, CallParameters, RetryPolicy, Tally, next_try
 from netfax.faxes.states import DeliveryState
 from netfax.lines.routes import routes
-from netfax.lines.service import list_trunks, note_trouble, release_port, trunk_facts
+from netfax.lines.service import all_facts, note_trouble, release_port
 from netfax.params.service import get_int
 from netfax.queue import Job
 from netfax.telephony import FAXMODE_AUDIO, MODE_AUDIO
@@ -130,8 +130,8 @@ def _note_trunk(uow: UnitOfWork, attempt: Attempt, outcome: CallOutcome, cause: 
     if cause is not Cause.INCOMPATIBLE_CALL:
         note_trouble(uow, attempt.trunk_id, now())
     failed = {*delivery.avoid, attempt.trunk_id}
-    trunks = [trunk_facts(trunk, now()) for trunk in list_trunks(uow)]
-    others = [trunk.id for trunk in routes(delivery.identity, trunks) if trunk.id not in failed]
+    able = routes(delivery.identity, all_facts(uow))
+    others = [trunk.id for trunk in able if trunk.ready and trunk.id not in failed]
     # Once every trunk has failed, the pause begins, and after it all are tried again.
     delivery.avoid = sorted(failed) if others else []
     return bool(others)

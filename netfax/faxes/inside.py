@@ -1,5 +1,6 @@
 """A fax to a number of ours (R3.7): handed over without a call and a port, whatever the lines do."""
 
+from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.faxes.history import change_state
 from netfax.faxes.models import Delivery, Direction, MailboxItem, Reception
@@ -43,9 +44,11 @@ def _hand_over(uow: UnitOfWork, delivery_id: int, pages: Stored) -> bool:
     recipient = find_owner(uow, delivery.identity)
     if recipient is None:
         delivery.cause = Cause.UNALLOCATED
-        change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=Cause.UNALLOCATED)
+        after = DeliveryState.PARTIAL if delivery.pages_confirmed else DeliveryState.FAILED
+        change_state(uow, delivery, after, actor=ACTOR, reason=Cause.UNALLOCATED)
         return False
     delivery.cause = Cause.OK
+    alarms.clear_alarm(uow, alarms.OUR_FAULT, delivery.uuid)
     delivery.pages_confirmed = delivery.pages
     change_state(uow, delivery, DeliveryState.SENT, actor=ACTOR, reason=recipient.login)
     blob = add_blob(uow, pages, tenant_id=recipient.tenant_id, media_type=FAX_TIFF)

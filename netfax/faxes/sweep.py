@@ -1,15 +1,19 @@
 """Deliveries that would wait too long: the clock was set back, or a step failed that has no time of its own."""
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import or_, select
 
+from netfax import alarms
 from netfax.db import UnitOfWork, now
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import wait_until
 from netfax.faxes.models import Attempt, Delivery
-from netfax.faxes.results import CallOutcome
+from netfax.faxes.results import CallOutcome, longest_call
 from netfax.faxes.states import DeliveryState
+from netfax.lease import bridge_lease, is_over
 
 ACTOR = "sweep"
 # What waits since later than this was put there before the clock was set back.
@@ -18,6 +22,8 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 UNPLACED = timedelta(seconds=60)
 UNPLACED_TEXT = "nobody has placed the call"
 MOST_ROWS = 100
+# Beyond the longest call; a machine that is mended within it ends its calls itself.
+LOST_SECONDS = 3600
 # After a fault of our own, the disk above all.
 PUT_OFF = timedelta(seconds=30)
 
@@ -57,8 +63,42 @@ def take_back_unplaced(uow: UnitOfWork) -> int:
     return sum(ended)
 
 
-def put_off(uow: UnitOfWork, delivery_id: int) -> None:
-    """Try a queued delivery again a little later."""
+class LostGateways:
+    """Calls of a gateway that has not been heard of for longer than any call lasts: nobody else will end them.
+
+    For how long it is silent is measured here, whatever the clock does.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        # By gateway, monotonic seconds.
+        self._silent_since: dict[str, float] = {}
+
+    def end_calls(self, uow: UnitOfWork) -> int:
+        """End what such a gateway had on the line as a call whose result is not known; how many."""
+        query = select(Attempt).where(Attempt.ended_at.is_(None), Attempt.originated_at.is_not(None))
+        attempts = list(uow.session.scalars(query))
+        gateways = {attempt.gateway for attempt in attempts}
+        at = self._monotonic()
+        self._silent_since = {
+            gateway: self._silent_since.get(gateway, at) for gateway in gateways if is_over(uow, bridge_lease(gateway))
+        }
+        lost = [
+            attempt.id
+            for attempt in attempts
+            if at - self._silent_since.get(attempt.gateway, at) > LOST_SECONDS + longest_call(attempt.delivery.pages)
+        ]
+        died = CallOutcome(answered=True, died=True)
+        return sum(finish_attempt(uow, attempt_id, died, actor=ACTOR) for attempt_id in lost)
+
+
+def put_off(uow: UnitOfWork, delivery_id: int, *, why: str) -> None:
+    """Try a queued delivery again a little later, and tell the operator."""
     delivery = uow.session.get(Delivery, delivery_id, with_for_update={"of": Delivery})
     if delivery is not None and delivery.state is DeliveryState.QUEUED:
         wait_until(uow, delivery, now() + PUT_OFF, actor=ACTOR)
+        said = alarms.Said(
+            f"A fax of {delivery.user.login} can't be handed over inside: {why}. It is tried again while it is open.",
+            f"{delivery.user.login} 的一份内部传真无法投递：{why}。在传真结束前会继续重试。",
+        )
+        alarms.raise_alarm(uow, alarms.OUR_FAULT, delivery.uuid, said)

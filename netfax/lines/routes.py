@@ -21,6 +21,8 @@ class TrunkFacts:
     max_out: int | None = None
     # A call failed by the trunk itself a short while ago.
     troubled: bool = False
+    # It has a port that is in use, and its gateway's bridge answers.
+    ready: bool = True
 
 
 def routes(identity: str, trunks: Iterable[TrunkFacts]) -> list[TrunkFacts]:

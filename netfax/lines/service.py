@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound, UserError
+from netfax.lease import bridge_lease, is_over
 from netfax.lines.models import Port, Trunk, TrunkKind
 from netfax.lines.routes import TrunkFacts
 
@@ -33,8 +34,14 @@ class TrunkBusy(UserError):
     zh = "线路 {name} 正在通话（{calls} 路）：请在通话结束后重试。"
 
 
-def trunk_facts(trunk: Trunk, at: datetime) -> TrunkFacts:
-    """What the choice of a route needs to know of a trunk at this moment."""
+def all_facts(uow: UnitOfWork) -> list[TrunkFacts]:
+    """What the choice of a route needs to know of every trunk at this moment."""
+    trunks = list_trunks(uow)
+    silent = {gateway for gateway in {trunk.gateway for trunk in trunks} if is_over(uow, bridge_lease(gateway))}
+    return [_facts(trunk, now(), silent) for trunk in trunks]
+
+
+def _facts(trunk: Trunk, at: datetime, silent: set[str]) -> TrunkFacts:
     return TrunkFacts(
         trunk.id,
         trunk.name,
@@ -46,6 +53,7 @@ def trunk_facts(trunk: Trunk, at: datetime) -> TrunkFacts:
         trunk.position,
         trunk.max_out,
         troubled=trunk.trouble_at is not None and abs(at - trunk.trouble_at) < TROUBLED,
+        ready=trunk.gateway not in silent and any(port.enabled for port in trunk.ports),
     )
 
 

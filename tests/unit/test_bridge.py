@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import OperationalError
 
 from ami_bridge import events, originate, reconcile
 from ami_bridge.bridge import Bridge, LiveCall
@@ -31,6 +32,7 @@ from netfax.faxes.receive import InboundCall, decide
 from netfax.faxes.recording import spool_file
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
+from netfax.lease import Lease
 from netfax.lines.models import Port
 from netfax.settings import settings
 from netfax.storage.disk import blob_path
@@ -348,6 +350,7 @@ def test_the_database_is_polled_for_calls_whose_job_was_lost(
         pass
 
     async def no_more(_seconds: float) -> None:
+        await asyncio.gather(*bridge.tasks)
         raise Enough
 
     _, attempt_id = waiting_call(world)
@@ -528,6 +531,66 @@ def test_a_call_that_nobody_has_claimed_any_more_is_hung_up(
     else:
         tell(bridge, "Newchannel", Uniqueid=attempt_id, Channel=CHANNEL)
     assert client.hung_up == [CHANNEL]
+
+
+def test_a_stray_call_is_hung_up_in_a_later_round_too(world: World, bridge: Bridge, client: FakeClient) -> None:
+    """The first look at it may have met a database that was locked."""
+    _, attempt_id = placed_call(world)
+    client.channels = [channel(attempt_id)]
+    settle(bridge)
+    assert client.hung_up == []
+    with unit_of_work() as uow:
+        finish_attempt(uow, attempt_id, CallOutcome(answered=False, hangup_cause=17), actor="test")
+    settle(bridge)
+    # Its channel may still be writing its journal.
+    assert client.hung_up == []
+    with unit_of_work() as uow:
+        uow.session.execute(update(Attempt).values(ended_at=now() - timedelta(seconds=31)))
+    settle(bridge)
+    assert client.hung_up == [CHANNEL]
+
+
+def test_a_bridge_that_stalled_over_its_pages_ends_no_call_of_another(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid, attempt_id = waiting_call(world)
+
+    def stalls(*_: object) -> None:
+        # Meanwhile another has the gateway, and has placed the call.
+        with unit_of_work() as uow:
+            uow.session.execute(update(Lease).values(holder="another"))
+            assert claim_attempt(uow, attempt_id, "boot")
+        raise FileNotFoundError("the draft is gone")
+
+    monkeypatch.setattr(originate, "spool_pages", stalls)
+    asyncio.run(originate.place_call(bridge, attempt_id))
+    assert attempt_of(attempt_id).ended_at is None
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+
+
+def test_a_database_that_does_not_answer_ends_no_part_of_the_bridge(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Enough(Exception):
+        pass
+
+    rounds: list[float] = []
+
+    async def twice(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 2:
+            raise Enough
+
+    async def full(_step: object) -> None:
+        raise OperationalError("update lease", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(asyncio, "sleep", twice)
+    monkeypatch.setattr(bridge, "work", full)
+    for part in (originate.keep_polling, reconcile.keep_reconciling):
+        rounds.clear()
+        with pytest.raises(Enough):
+            asyncio.run(part(bridge))
+        assert len(rounds) == 2
 
 
 def test_a_call_of_ours_is_not_hung_up_when_it_begins(world: World, bridge: Bridge, client: FakeClient) -> None:

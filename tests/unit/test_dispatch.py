@@ -13,8 +13,9 @@ from sqlalchemy import Engine, insert, select, update
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.faxes import dispatch as dispatch_module
-from netfax.faxes.dial import plan_call
+from netfax.faxes.dial import claim_attempt, plan_call
 from netfax.faxes.dispatch import LEASE, MOST_CALLS, MOST_INSIDE, MOST_ROWS, Dispatcher, Round, is_within
+from netfax.faxes.finish import finish_attempt
 from netfax.faxes.models import Attempt, Delivery, Destination, Priority
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.retry import MEMORY, USUAL, CallParameters
@@ -179,7 +180,7 @@ def test_nothing_is_lost_with_a_transaction_that_failed(world: World) -> None:
     with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
         assert dispatcher.round(uow).calls == 1
         raise ZeroDivisionError
-    dispatcher.forget()
+    dispatcher.undo()
     assert delivery_of(uuid).state is S.QUEUED
     assert round_of(dispatcher).calls == 1
     assert len(delivery_of(uuid).attempts) == 1
@@ -287,6 +288,60 @@ def test_a_gateway_whose_bridge_has_gone_is_given_no_calls(world: World) -> None
     with unit_of_work() as uow:
         hold_lease(uow, bridge_lease("gw1"), "bridge")
     assert round_of(dispatcher).calls == 1
+
+
+def test_a_trunk_that_failed_is_tried_again_where_the_other_ones_gateway_is_silent(
+    clock: time_machine.Traveller, world: World
+) -> None:
+    uuid = make_delivery(world.alice)
+    with unit_of_work() as uow:
+        add_trunk(uow, make_trunk("far", gateway="gw2", position=200), channels=1)
+        hold_lease(uow, bridge_lease("gw2"), "bridge")
+        let_go(uow, bridge_lease("gw2"), "bridge")
+    dispatcher = Dispatcher("first")
+    assert round_of(dispatcher).calls == 1
+    fails(only_attempt())
+    # Not at once: there is no other. Then by the same, however long the other is gone.
+    assert round_of(dispatcher).calls == 0
+    clock.shift(timedelta(seconds=181))
+    assert round_of(dispatcher).calls == 1
+    assert [call.trunk_id for call in delivery_of(uuid).attempts] == [world.trunk_id, world.trunk_id]
+
+
+def test_a_trunk_whose_gateway_falls_silent_after_the_other_failed_keeps_no_fax(world: World) -> None:
+    uuid = make_delivery(world.alice)
+    with unit_of_work() as uow:
+        add_trunk(uow, make_trunk("far", gateway="gw2", position=200), channels=1)
+        hold_lease(uow, bridge_lease("gw2"), "bridge")
+    dispatcher = Dispatcher("first")
+    assert round_of(dispatcher).calls == 1
+    fails(only_attempt())
+    with unit_of_work() as uow:
+        let_go(uow, bridge_lease("gw2"), "bridge")
+    assert round_of(dispatcher).calls == 1
+    assert [call.trunk_id for call in delivery_of(uuid).attempts] == [world.trunk_id, world.trunk_id]
+
+
+def fails(attempt_id: str) -> None:
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, attempt_id, "boot")
+        assert finish_attempt(uow, attempt_id, CallOutcome(answered=False, hangup_cause=34), actor="test")
+
+
+def test_a_moved_clock_is_not_forgotten_with_a_round_that_failed(clock: time_machine.Traveller, world: World) -> None:
+    set_value("calling_hours", "00:00-00:01")
+    uuid = make_delivery(world.alice, expires_at=now() + timedelta(hours=2))
+    dispatcher = Dispatcher("first", monotonic=lambda: 0.0)
+    round_of(dispatcher)
+    clock.shift(timedelta(days=1))
+    with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
+        dispatcher.round(uow)
+        raise ZeroDivisionError
+    dispatcher.undo()
+    for _ in range(2):
+        round_of(dispatcher)
+    assert delivery_of(uuid).state is S.QUEUED
+    assert abs(delivery_of(uuid).expires_at - now() - timedelta(hours=2)) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("step", [timedelta(days=1), -timedelta(days=1)])

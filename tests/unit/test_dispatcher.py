@@ -18,6 +18,7 @@ from netfax import queue
 from netfax.db import UnitOfWork
 from netfax.faxes.dispatch import Dispatcher, Round
 from netfax.faxes.states import DeliveryState
+from netfax.faxes.sweep import LostGateways
 from netfax.queue import WAKE_DISPATCHER
 from tests.factories import World, delivery_of, make_delivery, make_world
 
@@ -70,18 +71,18 @@ def test_the_sweep_sends_a_job_for_each_waiting_submission_and_no_second_one(
     for _ in range(2):
         make_delivery(world.alice, state=DeliveryState.CONVERTING)
     make_delivery(world.alice, state=DeliveryState.QUEUED)
-    dispatcher.sweep()
-    dispatcher.sweep()
+    dispatcher.sweep(LostGateways())
+    dispatcher.sweep(LostGateways())
     assert convert_jobs(redis) == 2
     redis.flushall()
-    dispatcher.sweep()
+    dispatcher.sweep(LostGateways())
     assert convert_jobs(redis) == 2
 
 
 def test_the_sweep_without_redis_is_a_warning(world: World) -> None:
     make_delivery(world.alice, state=DeliveryState.CONVERTING)
     with structlog.testing.capture_logs() as logs:
-        dispatcher.sweep()
+        dispatcher.sweep(LostGateways())
     assert [entry["event"] for entry in logs] == ["queue.unreachable"]
 
 
@@ -121,7 +122,7 @@ def test_the_loop_sweeps_in_its_interval_and_a_sweep_that_fails_is_tried_again(
 ) -> None:
     sweeps: list[int] = []
 
-    def sweep() -> None:
+    def sweep(_lost: LostGateways) -> None:
         sweeps.append(len(sweeps))
         if len(sweeps) == 1:
             raise OperationalError("select 1", {}, Exception("the database is gone"))

@@ -137,6 +137,14 @@ def test_a_number_of_ours_that_nobody_has_ends_the_fax_as_one_that_does_not_exis
     assert len(files()) == 1
 
 
+def test_what_was_confirmed_before_stays_where_nobody_has_the_number_any_more(world: World, pages: Path) -> None:
+    with unit_of_work() as uow:
+        uow.session.query(NumberRange).update({"operator_id": None})
+    uuid = fax_to(world, NOBODYS, pages, pages_confirmed=1)
+    assert not deliver(uuid)
+    assert delivery_of(uuid).state is S.PARTIAL
+
+
 def test_a_fax_to_oneself_is_in_both_lists(world: World, pages: Path) -> None:
     deliver(fax_to(world, "867367804001", pages))
     with reading() as uow:

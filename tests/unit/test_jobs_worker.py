@@ -49,7 +49,9 @@ def test_it_lets_go_of_what_was_being_drawn_and_removes_old_drafts(cleared: list
         assert draw_queue.count_ready(uow) == 0
     worker.main("outbound")
     with unit_of_work() as uow:
-        assert draw_queue.count_ready(uow) == 1
+        submission = uow.session.query(Submission).one()
+        assert submission.draw_after is not None
+        assert submission.draw_after <= now() + draw_queue.AFTER_DEATH
     assert cleared == ["cleared"]
 
 

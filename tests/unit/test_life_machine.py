@@ -265,7 +265,7 @@ class Life(RuleBasedStateMachine):
                 placed = [each for each in uow.session.new if isinstance(each, Attempt)]
                 check_caps(uow, placed)
         except _PowerCut:
-            dispatcher.forget()
+            dispatcher.undo()
             return
         for delivery_id in done.inside:
             deliver_inside(delivery_id)

@@ -7,13 +7,24 @@ import pytest
 import time_machine
 from sqlalchemy import Engine
 
-from netfax.db import now, unit_of_work
+from netfax.alarms import OUR_FAULT, open_alarms
+from netfax.db import now, reading, unit_of_work
 from netfax.faxes.dial import claim_attempt
 from netfax.faxes.history import wait_until
 from netfax.faxes.models import Delivery
-from netfax.faxes.results import Cause
+from netfax.faxes.results import Cause, longest_call
 from netfax.faxes.states import DeliveryState
-from netfax.faxes.sweep import CLOCK_TOLERANCE, PUT_OFF, UNPLACED, mend_waits, put_off, take_back_unplaced
+from netfax.faxes.sweep import (
+    CLOCK_TOLERANCE,
+    LOST_SECONDS,
+    PUT_OFF,
+    UNPLACED,
+    LostGateways,
+    mend_waits,
+    put_off,
+    take_back_unplaced,
+)
+from netfax.lease import bridge_lease, hold_lease, let_go
 from netfax.lines.service import add_trunk, free_ports
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_trunk, make_world, only_attempt
 
@@ -96,8 +107,10 @@ def test_after_a_fault_of_ours_a_fax_waits_a_little_and_is_taken_in_again(
     with unit_of_work() as uow:
         uow.session.query(Delivery).update({"admitted": True})
     with unit_of_work() as uow:
-        put_off(uow, delivery_of(uuid).id)
+        put_off(uow, delivery_of(uuid).id, why="disk full")
     assert (delivery_of(uuid).next_try_at, delivery_of(uuid).admitted) == (now() + PUT_OFF, False)
+    with reading() as uow:
+        assert [(each.code, each.subject) for each in open_alarms(uow)] == [(OUR_FAULT, uuid)]
     assert dispatch_now() == 0
     clock.shift(PUT_OFF)
     assert dispatch_now() == 1
@@ -109,7 +122,7 @@ def test_a_fax_that_was_put_off_waits_as_long_when_the_clock_is_set_back(
     uuid = waiting(world, timedelta(0))
     clock.shift(timedelta(hours=5))
     with unit_of_work() as uow:
-        put_off(uow, delivery_of(uuid).id)
+        put_off(uow, delivery_of(uuid).id, why="disk full")
     clock.shift(-timedelta(days=1))
     mend()
     assert delivery_of(uuid).next_try_at == now() + PUT_OFF
@@ -120,8 +133,8 @@ def test_only_what_waits_in_the_queue_is_put_off(world: World, state: DeliverySt
     uuid = make_delivery(world.alice, state=state)
     before = delivery_of(uuid).next_try_at
     with unit_of_work() as uow:
-        put_off(uow, delivery_of(uuid).id)
-        put_off(uow, 999_999)
+        put_off(uow, delivery_of(uuid).id, why="disk full")
+        put_off(uow, 999_999, why="disk full")
     assert (delivery_of(uuid).state, delivery_of(uuid).next_try_at) == (state, before)
 
 
@@ -170,3 +183,39 @@ def test_a_fax_that_was_taken_back_goes_over_another_trunk_at_once(clock: time_m
     take_back()
     assert dispatch_now() == 1
     assert delivery_of(uuid).attempts[-1].trunk_id == second
+
+
+def test_a_call_of_a_gateway_that_is_gone_for_good_ends_unknown_and_frees_its_port(world: World) -> None:
+    uuid = make_delivery(world.alice)
+    dispatch_now()
+    passed = 0.0
+    lost = LostGateways(lambda: passed)
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, only_attempt(), "boot")
+        hold_lease(uow, bridge_lease("gw1"), "bridge")
+        assert lost.end_calls(uow) == 0
+        let_go(uow, bridge_lease("gw1"), "bridge")
+        assert lost.end_calls(uow) == 0
+        passed = LOST_SECONDS + longest_call(1)
+        assert lost.end_calls(uow) == 0
+        passed += 1
+        assert lost.end_calls(uow) == 1
+        assert sum(free_ports(uow).values()) == 2
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (S.UNKNOWN, Cause.CALL_LOST)
+
+
+def test_a_gateway_that_was_silent_and_came_back_ends_its_calls_itself(world: World) -> None:
+    make_delivery(world.alice)
+    dispatch_now()
+    passed = 0.0
+    lost = LostGateways(lambda: passed)
+    with unit_of_work() as uow:
+        assert claim_attempt(uow, only_attempt(), "boot")
+        hold_lease(uow, bridge_lease("gw1"), "bridge")
+        let_go(uow, bridge_lease("gw1"), "bridge")
+        assert lost.end_calls(uow) == 0
+        hold_lease(uow, bridge_lease("gw1"), "bridge")
+        assert lost.end_calls(uow) == 0
+        let_go(uow, bridge_lease("gw1"), "bridge")
+        passed = 1e6
+        assert lost.end_calls(uow) == 0

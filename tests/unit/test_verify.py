@@ -446,7 +446,13 @@ def out_of_turn(scene: Scene) -> str:
 
 def never_drawn(scene: Scene) -> str:
     change(Delivery, Delivery.uuid == scene.converting, created_at=now() - timedelta(minutes=61))
+    change(StateChange, StateChange.before == DeliveryState.CONVERTING, at=now() - timedelta(minutes=61))
     return scene.converting
+
+
+def past_its_end(scene: Scene) -> str:
+    change(Delivery, Delivery.uuid == scene.queued, expires_at=now() - timedelta(minutes=11))
+    return scene.queued
 
 
 def never_placed(scene: Scene) -> str:
@@ -576,6 +582,7 @@ BROKEN: list[tuple[Break, str, str]] = [
     (held_by_no_name, "V2", "held_by_nobody"),
     (held_without_history, "V2", "held_by_nobody"),
     (out_of_turn, "V2", "out_of_turn"),
+    (past_its_end, "V2", "past_its_end"),
     (never_drawn, "V2", "never_drawn"),
     (dialing_without_call, "V2", "line_without_call"),
     (dialing_with_two_calls, "V2", "line_without_call"),

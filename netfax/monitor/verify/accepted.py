@@ -18,6 +18,7 @@ from netfax.storage.models import Blob
 
 ACTOR = "verify"
 DRAWN_WITHIN = timedelta(hours=1)
+ENDED_WITHIN = timedelta(minutes=10)
 
 _TIMED = (DeliveryState.QUEUED, DeliveryState.SCHEDULED)
 
@@ -76,11 +77,20 @@ def find_converting_for_ever(look: Look) -> Found:
 
 
 def find_never_drawn(look: Look) -> Found:
-    """A delivery is drawn within an hour; what can't be drawn for so long has an alarm, and is somebody's to see to."""
+    """While deliveries wait to be drawn, one is drawn at least every hour; each waits for those that came before."""
     drawn = select(Document.id).where(Document.submission_id == Delivery.submission_id).exists()
     converting = Delivery.state == DeliveryState.CONVERTING
-    query = select(Delivery.uuid).where(converting, ~drawn, Delivery.created_at < look.at - DRAWN_WITHIN)
+    lately = StateChange.before == DeliveryState.CONVERTING, StateChange.at > look.at - DRAWN_WITHIN
+    idle = ~select(StateChange.id).where(*lately).exists()
+    query = select(Delivery.uuid).where(converting, ~drawn, idle, Delivery.created_at < look.at - DRAWN_WITHIN)
     return rows_that(Delivery.id, query, converting)
+
+
+def find_past_its_end(look: Look) -> Found:
+    """What waits ends when its time is over; the dispatcher sees to it within seconds."""
+    waits = Delivery.state.in_((DeliveryState.CONVERTING, *_TIMED))
+    query = select(Delivery.uuid).where(waits, Delivery.expires_at < look.at - ENDED_WITHIN)
+    return rows_that(Delivery.id, query, waits)
 
 
 def find_out_of_turn(look: Look) -> Found:
@@ -225,6 +235,11 @@ GOES_ON = (
         find_out_of_turn,
         give_turn,
         Words("put among those that wait to be drawn", "已排入页面转换队列"),
+    ),
+    Rule(
+        "past_its_end",
+        Words("delivery that waits though its time is over", "已过发送期限却仍在等待的传真"),
+        find_past_its_end,
     ),
     Rule(
         "never_drawn",
