@@ -57,20 +57,20 @@ def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A private PostgreSQL on a Unix socket, ended with the session."""
     # Sockets have short names, and PostgreSQL refuses to run as root.
-    folder = tmp_path_factory.mktemp("pg")
+    # Beside pytest's own folders: those are closed to other users whenever a pytest begins.
     socket_folder = Path(f"/tmp/netfax-pg-{os.getpid()}")  # noqa: S108
     socket_folder.mkdir(mode=0o700)
-    prefix = _as_postgres(folder, socket_folder)
+    prefix = _as_postgres(socket_folder)
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
     subprocess.run(
         [
             *prefix,
             programs / "initdb",
             "-D",
-            folder / "data",
+            socket_folder / "data",
             "-U",
             "netfax",
             "--auth=trust",
@@ -85,7 +85,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = subprocess.Popen(
         [
             *("setpriv", "--pdeathsig", "INT", *prefix[1:]),
-            *(programs / "postgres", "-D", folder / "data", "-k", socket_folder, "-c", "listen_addresses="),
+            *(programs / "postgres", "-D", socket_folder / "data", "-k", socket_folder, "-c", "listen_addresses="),
             *("-c", "fsync=off"),
         ],
         stdout=subprocess.DEVNULL,
@@ -102,15 +102,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(socket_folder)
 
 
-def _as_postgres(*folders: Path) -> list[str | Path]:
+def _as_postgres(folder: Path) -> list[str | Path]:
     if os.geteuid() != 0:
         return []
     user = pwd.getpwnam("postgres")
-    for folder in folders:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        for parent in folder.parents:
-            if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/pytest"):  # noqa: S108
-                parent.chmod(0o711)
+    os.chown(folder, user.pw_uid, user.pw_gid)
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 1728, 2292
+# Of a page that came by audio without error correction: a machine that is late with a packet clicks on the line.
+DAMAGED_ROWS = 5
 
 
 def draw_page(text: str, *, lines: int = 3, dense: int = 0) -> Image.Image:
@@ -46,10 +48,15 @@ def read_pages(path: Path) -> list[np.ndarray]:
     return pages
 
 
-def assert_same_pages(sent: Path, received: Path) -> None:
-    """Pixel for pixel."""
+def assert_same_pages(sent: Path, received: Path, *, ecm: bool = True) -> None:
+    """Pixel for pixel; without ECM but for `DAMAGED_ROWS`."""
     ours, theirs = read_pages(sent), read_pages(received)
     assert len(ours) == len(theirs)
-    for number, (one, other) in enumerate(zip(ours, theirs, strict=True), start=1):
-        assert one.shape == other.shape, f"page {number}: {one.shape} sent, {other.shape} received"
-        assert np.array_equal(one, other), f"page {number}: {np.count_nonzero(one != other)} pixels differ"
+    for one, other in zip(ours, theirs, strict=True):
+        assert_same_page(one, other, ecm=ecm)
+
+
+def assert_same_page(one: np.ndarray, other: np.ndarray, *, ecm: bool) -> None:
+    assert one.shape == other.shape, f"{one.shape} sent, {other.shape} received"
+    differ = int((one != other).any(axis=1).sum())
+    assert differ <= (0 if ecm else DAMAGED_ROWS), f"{differ} rows differ"

@@ -38,10 +38,12 @@ def all_facts(uow: UnitOfWork) -> list[TrunkFacts]:
     """What the choice of a route needs to know of every trunk at this moment."""
     trunks = list_trunks(uow)
     silent = {gateway for gateway in {trunk.gateway for trunk in trunks} if is_over(uow, bridge_lease(gateway))}
-    return [_facts(trunk, now(), silent) for trunk in trunks]
+    with_ports = set(uow.session.scalars(select(Port.trunk_id).where(Port.enabled).distinct()))
+    at = now()
+    return [_facts(each, at, ready=each.gateway not in silent and each.id in with_ports) for each in trunks]
 
 
-def _facts(trunk: Trunk, at: datetime, silent: set[str]) -> TrunkFacts:
+def _facts(trunk: Trunk, at: datetime, *, ready: bool) -> TrunkFacts:
     return TrunkFacts(
         trunk.id,
         trunk.name,
@@ -53,7 +55,7 @@ def _facts(trunk: Trunk, at: datetime, silent: set[str]) -> TrunkFacts:
         trunk.position,
         trunk.max_out,
         troubled=trunk.trouble_at is not None and abs(at - trunk.trouble_at) < TROUBLED,
-        ready=trunk.gateway not in silent and any(port.enabled for port in trunk.ports),
+        ready=ready,
     )
 
 

@@ -161,7 +161,7 @@ def test_after_trouble_by_audio_the_next_calls_go_without_ecm_and_then_by_a_slow
     ]
     assert {call.trunk.name for call in calls} == {"narrow"}
     assert (row["state"], row["pages_confirmed"], row["rate"]) == ("sent", 2, 9600)
-    assert_arrived(system, ALICE, row, NARROW, tmp_path)
+    assert_arrived(system, ALICE, row, NARROW, tmp_path, ecm=False)
     faxes.send(make_tiff(tmp_path / "b.tif", "remembered"), NARROW)
     row = system.ended(ALICE, faxes.to(NARROW, 1))
     assert (row["state"], row["attempts"], row["rate"]) == ("sent", 1, 9600)
