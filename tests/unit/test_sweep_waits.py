@@ -185,14 +185,21 @@ def test_a_fax_that_was_taken_back_goes_over_another_trunk_at_once(clock: time_m
     assert delivery_of(uuid).attempts[-1].trunk_id == second
 
 
-def test_a_call_of_a_gateway_that_is_gone_for_good_ends_unknown_and_frees_its_port(world: World) -> None:
+def placed_call(world: World) -> str:
+    """A fax whose call was placed by the gateway's bridge, which has its lease."""
     uuid = make_delivery(world.alice)
     dispatch_now()
-    passed = 0.0
-    lost = LostGateways(lambda: passed)
     with unit_of_work() as uow:
         assert claim_attempt(uow, only_attempt(), "boot")
         hold_lease(uow, bridge_lease("gw1"), "bridge")
+    return uuid
+
+
+def test_a_call_of_a_gateway_that_is_gone_for_good_ends_unknown_and_frees_its_port(world: World) -> None:
+    uuid = placed_call(world)
+    passed = 0.0
+    lost = LostGateways(lambda: passed)
+    with unit_of_work() as uow:
         assert lost.end_calls(uow) == 0
         let_go(uow, bridge_lease("gw1"), "bridge")
         assert lost.end_calls(uow) == 0
@@ -205,13 +212,10 @@ def test_a_call_of_a_gateway_that_is_gone_for_good_ends_unknown_and_frees_its_po
 
 
 def test_a_gateway_that_was_silent_and_came_back_ends_its_calls_itself(world: World) -> None:
-    make_delivery(world.alice)
-    dispatch_now()
+    placed_call(world)
     passed = 0.0
     lost = LostGateways(lambda: passed)
     with unit_of_work() as uow:
-        assert claim_attempt(uow, only_attempt(), "boot")
-        hold_lease(uow, bridge_lease("gw1"), "bridge")
         let_go(uow, bridge_lease("gw1"), "bridge")
         assert lost.end_calls(uow) == 0
         hold_lease(uow, bridge_lease("gw1"), "bridge")
