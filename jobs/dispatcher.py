@@ -43,7 +43,7 @@ def main() -> None:
                 swept_at = time.monotonic()
         except SQLAlchemyError as error:
             log.warning("dispatch.failed", error=str(error))
-            dispatcher.undo()
+            dispatcher.forget()
             more = False
         if not more:
             sleep(stop)
@@ -56,8 +56,12 @@ def main() -> None:
 
 def work(dispatcher: Dispatcher) -> bool:
     """One round of the dispatcher and what it found for inside; whether more is due already."""
-    with unit_of_work() as uow:
-        done = dispatcher.round(uow)
+    try:
+        with unit_of_work() as uow:
+            done = dispatcher.round(uow)
+    except SQLAlchemyError:
+        dispatcher.undo()
+        raise
     taken = [_hand_over(delivery_id) for delivery_id in done.inside]
     if not all(taken):
         dispatcher.forget()
