@@ -4,11 +4,12 @@ import structlog
 
 from agi.channel import read_channel
 from agi.session import AgiSession
+from agi.told import record_or_keep
 from netfax import telephony
 from netfax.db import unit_of_work
 from netfax.faxes.journal import BrokenJournal
 from netfax.faxes.receive import InboundCall, decide
-from netfax.faxes.recording import checked_reception_id, record_inbound, record_told
+from netfax.faxes.recording import checked_reception_id, record_inbound
 from netfax.settings import settings
 
 log = structlog.get_logger()
@@ -42,4 +43,4 @@ def on_inbound_done(session: AgiSession) -> None:
         record_inbound(reception_id)
     except (BrokenJournal, FileNotFoundError) as error:
         log.warning("inbound.no_journal", reception=reception_id, error=str(error))
-        record_told(reception_id, read_channel(session, telephony.JOURNAL_FIELDS_IN))
+        record_or_keep(reception_id, read_channel(session, telephony.JOURNAL_FIELDS_IN))

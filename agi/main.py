@@ -22,7 +22,7 @@ HANDLERS = {
 def main() -> None:
     """Serve until SIGTERM."""
     set_up_log("agi")
-    server = AgiServer(("127.0.0.1", settings().port("agi")), HANDLERS)
+    server = AgiServer(("127.0.0.1", settings().port("agi")), HANDLERS, secret=settings().secret("agi"))
     stop = keep_beating("agi")
     threading.Thread(target=keep_sweeping, args=(stop,), name="sweep", daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.close).start())

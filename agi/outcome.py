@@ -9,12 +9,13 @@ import structlog
 
 from agi.channel import read_channel
 from agi.session import AgiSession
-from netfax.db import unit_of_work
-from netfax.faxes.finish import finish_attempt
+from netfax.db import UnitOfWork
+from netfax.faxes.finish import finish_attempts
 from netfax.faxes.journal import BrokenJournal, number, out_path, read_journal
 from netfax.faxes.results import CallOutcome
 from netfax.settings import settings
 from netfax.telephony import ATTEMPT_ID_LENGTH, JOURNAL, JOURNAL_FIELDS_OUT
+from netfax.together import Together
 
 log = structlog.get_logger()
 
@@ -65,6 +66,13 @@ def _finish(attempt_id: str, values: Mapping[str, str]) -> None:
         seconds=number(values, "seconds"),
         resolution=values.get("resolution", ""),
     )
-    with unit_of_work() as uow:
-        fresh = finish_attempt(uow, attempt_id, outcome, actor=ACTOR)
-    log.info("outbound.ended", attempt=attempt_id, fresh=fresh, **asdict(outcome))
+    fresh = _ends.ask(attempt_id, outcome).result()
+    log.info("outbound.ended", attempt=attempt_id, fresh=bool(fresh), **asdict(outcome))
+
+
+def _finish_all(uow: UnitOfWork, outcomes: Mapping[str, CallOutcome]) -> Mapping[str, bool]:
+    return dict.fromkeys(finish_attempts(uow, outcomes, actor=ACTOR), True)
+
+
+# Many calls end in the same moment on a busy gateway.
+_ends = Together("ends", _finish_all)

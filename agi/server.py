@@ -30,6 +30,9 @@ log = structlog.get_logger("agi")
 class AgiServer:
     """Answers agi://host:port/<script> with the handler of that name, and `ping` by itself.
 
+    Whoever asks for more than `ping` gives `secret` as his last argument, for any program of the machine reaches the
+    port; handlers see the arguments before it. Empty, nobody is asked for one.
+
     Whatever goes wrong in a conversation ends it alone and is logged once: the connection is closed, and Asterisk goes
     on with its dialplan. `conversation_timeout` is how many seconds in all a peer may keep its conversation waiting.
 
@@ -41,10 +44,12 @@ class AgiServer:
         address: tuple[str, int],
         handlers: Mapping[str, Handler],
         *,
+        secret: str = "",
         conversation_timeout: float = 10.0,
         max_conversations: int = 200,
     ) -> None:
         self._handlers: dict[str, Handler] = {**handlers, AGI_PING: pong}
+        self._secret = secret
         self._patience = conversation_timeout
         self._slots = threading.BoundedSemaphore(max_conversations)
         self._grace = GRACE_SECONDS
@@ -123,6 +128,8 @@ class AgiServer:
             handler = self._handlers.get(session.script)
             if handler is None:
                 logger.warning("agi_unknown_script")
+            elif self._secret and session.script != AGI_PING and not session.take_secret(self._secret):
+                logger.warning("agi_stranger")
             else:
                 handler(session)
         except CallerGone as error:
@@ -151,7 +158,7 @@ def pong(session: AgiSession) -> None:
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
-    """A listening socket on a loopback address (IPv4); AGI has no password, so nothing else may reach it."""
+    """A listening socket on a loopback address (IPv4); nothing else may reach AGI."""
     host, port = address
     if not ipaddress.IPv4Address(host).is_loopback:
         raise ValueError(f"The AGI service listens on 127.0.0.1 only, not on {host}. AGI 服务只能监听本机地址。")

@@ -131,6 +131,13 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
         """The number that was dialled (DNID), scrubbed; empty when Asterisk has none."""
         return self._number("agi_dnid")
 
+    def take_secret(self, secret: str) -> bool:
+        """Whether the last argument is this secret; then it is no argument any more."""
+        if not self.arguments or not secrets.compare_digest(self.arguments[-1].encode(), secret.encode()):
+            return False
+        self.arguments = self.arguments[:-1]
+        return True
+
     def set_variable(self, name: str, value: str) -> None:
         """Set a variable of the call's channel, also of one that has hung up.
 

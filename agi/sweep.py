@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi.outcome import record_outcome
+from agi.told import record_kept
 from netfax import alarms
 from netfax.db import reading, unit_of_work
 from netfax.faxes.journal import BrokenJournal, in_path
@@ -23,7 +24,7 @@ SWEEP_SECONDS = 3
 # A call's own AGI comes within moments; before that the sweep would only race with it.
 UNCLAIMED_SECONDS = 4
 # A line is written in a moment: one that is not whole after this time was cut by a crash or a full disk.
-BROKEN_SECONDS = 60
+BROKEN_SECONDS = 20
 # Such a journal is kept under this prefix for a person to look at.
 BROKEN_PREFIX = "broken-"
 # No page takes so long: a spool file that has not grown since, and has no journal, belongs to no call any more.
@@ -115,6 +116,8 @@ def keep_sweeping(stop: threading.Event) -> None:
     orphans = Orphans()
     while not stop.wait(SWEEP_SECONDS):
         try:
+            # First: a call whose journal was cut is better recorded by what its channel has said.
+            record_kept()
             sweep_journals()
             orphans.rescue()
         except OSError as error:

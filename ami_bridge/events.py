@@ -4,14 +4,18 @@ An answered call ends by its journal alone (the gateway's AGI reads it); its Han
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from ami_bridge.bridge import ACTOR, Bridge, LiveCall
 from ami_bridge.client import AmiEvent
+from netfax.db import UnitOfWork, reading
 from netfax.faxes.cel import read_calls
-from netfax.faxes.dial import claim_of
-from netfax.faxes.finish import finish_attempt, record_answer
+from netfax.faxes.dial import claims_of
+from netfax.faxes.finish import finish_attempt, record_answers
 from netfax.faxes.results import CallOutcome
 from netfax.telephony import ATTEMPT_ID_LENGTH, CEL_CSV
 
@@ -24,8 +28,12 @@ NO_CHANNEL = "the trunk cannot be reached"
 STATE_UP = "6"
 
 
-async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
-    """Handle one event, in order; those of other channels do nothing."""
+def handle_event(bridge: Bridge, event: AmiEvent) -> None:
+    """Handle one event, in order; those of other channels do nothing.
+
+    What it writes it only begins, so that many calls can share a transaction: each of these steps looks at what the
+    database has, and none needs another to have gone before.
+    """
     if event.name == "OriginateResponse":
         _note_response(bridge, event)
         return
@@ -37,18 +45,18 @@ async def handle_event(bridge: Bridge, event: AmiEvent) -> None:
         case "Newchannel":
             bridge.calls[call_id] = LiveCall(event["Channel"])
             bridge.seen.add(call_id)
-            await hang_up_unclaimed(bridge, call_id)
+            bridge.begin(hang_up_unclaimed(bridge, call_id), call_id)
         case "Newstate" if event.one("ChannelState") == STATE_UP:
-            await note_answer(bridge, call_id, event["Channel"])
+            note_answer(bridge, call_id, event["Channel"])
         case "Hangup":
-            await _note_hangup(bridge, call_id, event)
+            _note_hangup(bridge, call_id, event)
 
 
 def _note_response(bridge: Bridge, event: AmiEvent) -> None:
     """A call for which Asterisk made no channel has no Hangup: it knows the trunk as unreachable."""
     call_id = event.one("ActionID") or ""
     if event.one("Response") == "Failure" and is_ours(bridge, call_id) and call_id not in bridge.seen:
-        bridge.begin(_end_without_channel(bridge, call_id))
+        bridge.begin(_end_without_channel(bridge, call_id), call_id)
 
 
 async def _end_without_channel(bridge: Bridge, call_id: str) -> None:
@@ -73,20 +81,38 @@ async def hang_up_unclaimed(bridge: Bridge, call_id: str) -> None:
 
     A bridge that was stopped between its last look and the Originate has placed it, long after another had the gateway.
     """
-    if await bridge.work(lambda uow: claim_of(uow, call_id)) is None:
+    if await bridge.for_call(_claims, call_id, within=reading) is None:
         log.warning("call.unclaimed", attempt=call_id)
         await bridge.hang_up(call_id)
 
 
-async def note_answer(bridge: Bridge, call_id: str, channel: str) -> None:
+def _claims(uow: UnitOfWork, _bridge: Bridge, call_ids: Sequence[str]) -> Mapping[str, datetime]:
+    return claims_of(uow, call_ids)
+
+
+def note_answer(bridge: Bridge, call_id: str, channel: str) -> None:
     """The far end has answered; said again it does nothing."""
     call = bridge.calls.setdefault(call_id, LiveCall(channel))
     if not call.answered:
         call.answered = True
-        await bridge.work(lambda uow: record_answer(uow, call_id, actor=ACTOR))
+        bridge.begin(_record_answer(bridge, call_id, call), call_id)
 
 
-async def _note_hangup(bridge: Bridge, call_id: str, event: AmiEvent) -> None:
+async def _record_answer(bridge: Bridge, call_id: str, call: LiveCall) -> None:
+    try:
+        await bridge.for_call(_record_answers, call_id)
+    except SQLAlchemyError:
+        # `reconcile` says it again.
+        call.answered = False
+        raise
+
+
+def _record_answers(uow: UnitOfWork, _bridge: Bridge, call_ids: Sequence[str]) -> Mapping[str, None]:
+    record_answers(uow, call_ids, actor=ACTOR)
+    return {}
+
+
+def _note_hangup(bridge: Bridge, call_id: str, event: AmiEvent) -> None:
     call = bridge.calls.pop(call_id, None)
     if event.one("ChannelState") == STATE_UP or (call is not None and call.answered):
         return
@@ -96,5 +122,9 @@ async def _note_hangup(bridge: Bridge, call_id: str, event: AmiEvent) -> None:
         hangup_cause=int(cause) if cause.isdecimal() else None,
         status_text=event.get("Cause-txt") or "",
     )
+    bridge.begin(_end_unanswered(bridge, call_id, outcome), call_id)
+
+
+async def _end_unanswered(bridge: Bridge, call_id: str, outcome: CallOutcome) -> None:
     await bridge.work(lambda uow: finish_attempt(uow, call_id, outcome, actor=ACTOR))
-    log.info("call.not_answered", attempt=call_id, cause=cause)
+    log.info("call.not_answered", attempt=call_id, cause=outcome.hangup_cause)

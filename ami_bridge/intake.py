@@ -5,11 +5,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from ami_bridge import originate
 from ami_bridge.bridge import Bridge
-from ami_bridge.client import AmiClient, ConnectionState
-from dialplan.gateway import write_gateway
+from ami_bridge.client import AmiClient, AmiError, ConnectionState
+from dialplan.gateway import is_written, write_gateway
 from netfax import telephony
 from netfax.settings import settings
 
@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 RELOADS = ("module reload res_pjsip.so", "iax2 reload", "dialplan reload")
 APPLY_SECONDS = 20
+LOOK_SECONDS = 10
 
 _running: tuple[Bridge, asyncio.AbstractEventLoop] | None = None
 
@@ -27,10 +28,10 @@ def serve(bridge: Bridge, loop: asyncio.AbstractEventLoop) -> None:
     _running = (bridge, loop)
 
 
-def place_call(_gateway: str, attempt_id: str) -> None:
-    """Job PLACE_CALL."""
+def place_calls(_gateway: str) -> None:
+    """Job PLACE_CALLS: place every call that waits at this gateway."""
     bridge, loop = _bridge()
-    _hand_over(originate.place_call(bridge, attempt_id), loop)
+    loop.call_soon_threadsafe(bridge.calls_wait.set)
 
 
 def hang_up(_gateway: str, attempt_id: str) -> None:
@@ -56,8 +57,20 @@ def _hand_over(act: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) 
     future.add_done_callback(lambda done: done.exception() and log.error("act.failed", error=repr(done.exception())))
 
 
+async def keep_trunks_taken(bridge: Bridge) -> None:
+    """Have Asterisk take the trunks of the database whenever it has others: the job for it may be lost with Redis."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            if bridge.client.connected and (bridge.untaken or not await asyncio.to_thread(is_written, bridge.settings)):
+                await _reload(bridge)
+        except (AmiError, SQLAlchemyError, OSError) as error:
+            log.warning("gateway.not_taken", error=str(error))
+
+
 async def _reload(bridge: Bridge) -> None:
     """Reload as the user who may: the bridge's own connection has no class for commands."""
+    bridge.untaken = True
     changed = await asyncio.to_thread(write_gateway, bridge.settings)
     log.info("gateway.written", files=changed)
 
@@ -83,6 +96,7 @@ async def _reload(bridge: Bridge) -> None:
             for command in RELOADS:
                 output = await client.command(command)
                 log.info("gateway.reload", command=command, output=output[-200:])
+            bridge.untaken = False
     finally:
         await client.close()
         await task

@@ -9,11 +9,10 @@ from ami_bridge.bridge import Bridge
 from ami_bridge.client import AmiClient, AmiEvent, ConnectionState
 from ami_bridge.events import handle_event
 from ami_bridge.live import keep_following
-from ami_bridge.originate import keep_polling
+from ami_bridge.originate import keep_placing
 from ami_bridge.reconcile import keep_reconciling
 from ami_bridge.worker import start_worker
 from netfax import telephony
-from netfax.lease import let_go
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
 from netfax.settings import settings
@@ -32,20 +31,21 @@ async def run() -> None:
         asyncio.create_task(part)
         for part in (
             bridge.client.run(),
-            keep_polling(bridge),
+            keep_placing(bridge),
             keep_reconciling(bridge),
             keep_following(bridge),
+            intake.keep_trunks_taken(bridge),
             stopped.wait(),
         )
     ]
     done, pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     stop_beating.set()
-    # First all that might take the lease back.
-    working = [part for part in pending if part is not parts[0]] + list(bridge.tasks)
+    # First all that might take the lease back; the connection is there to its end.
+    working = [part for part in pending if part is not parts[0]]
     for part in working:
         part.cancel()
     await asyncio.gather(*working, return_exceptions=True)
-    await bridge.work(lambda uow: let_go(uow, bridge.lease, bridge.holder))
+    await bridge.end()
     await bridge.client.close()
     parts[0].cancel()
     await asyncio.gather(parts[0], return_exceptions=True)
@@ -55,7 +55,7 @@ async def run() -> None:
 
 def _make_bridge() -> Bridge:
     async def on_event(event: AmiEvent) -> None:
-        await handle_event(bridge, event)
+        handle_event(bridge, event)
 
     def on_state(state: ConnectionState) -> None:
         if state is not ConnectionState.CONNECTED:

@@ -1,7 +1,8 @@
-"""Placing a call: its pages into the spool, the claim committed, then Originate."""
+"""Placing the calls that wait: their pages into the spool, the claim committed, then Originate."""
 
 import asyncio
 import time
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -15,10 +16,9 @@ from netfax.db import UnitOfWork
 from netfax.documents.errors import DocumentError
 from netfax.documents.sandbox import SandboxError
 from netfax.documents.tiff import BrokenTiff
-from netfax.faxes.dial import CallPlan, cancel_asked, claim_attempt, give_back_attempt, plan_call, waiting_attempts
-from netfax.faxes.finish import finish_attempt
+from netfax.faxes.dial import CallPlan, cancel_asked, claim_attempts, give_back_attempt, plan_calls
+from netfax.faxes.finish import finish_attempt, finish_attempts, lock_deliveries
 from netfax.faxes.results import CallOutcome
-from netfax.numbers.errors import NotAFaxNumber
 
 log = structlog.get_logger()
 
@@ -30,31 +30,64 @@ CLAIM_SECONDS = 3.0
 INVALID_NUMBER = 28
 
 
-async def place_call(bridge: Bridge, attempt_id: str) -> None:
-    """Place the call of an attempt, once among all who try; nothing when it is placed or over already."""
-    if attempt_id in bridge.placing or not bridge.client.connected or not bridge.boot:
+async def keep_placing(bridge: Bridge) -> None:
+    """Place every call that waits, at each job and now and then without one."""
+    while True:
+        bridge.calls_wait.clear()
+        try:
+            await begin_waiting(bridge)
+        except SQLAlchemyError as error:
+            log.warning("polling.failed", error=str(error))
+        await _until_calls_wait(bridge)
+
+
+async def _until_calls_wait(bridge: Bridge) -> None:
+    try:
+        async with asyncio.timeout(POLL_SECONDS):
+            await bridge.calls_wait.wait()
+    except TimeoutError:
+        pass
+
+
+async def begin_waiting(bridge: Bridge) -> list[asyncio.Task[None]]:
+    """Begin to place every call that waits, each by itself: none waits for the pages of another.
+
+    Those that a number keeps from being dialled from here end as calls to one that does not exist.
+    """
+    if not bridge.client.connected or not bridge.boot:
+        return []
+    besides = set(bridge.placing)
+    plans, undialable = await bridge.look(lambda uow: plan_calls(uow, bridge.settings.gateway, besides))
+    steps = {plan.attempt_id: _place(bridge, plan) for plan in plans}
+    steps |= {attempt_id: _end_undialable(bridge, attempt_id, error) for attempt_id, error in undialable.items()}
+    return [bridge.begin(_once(bridge, attempt_id, step), attempt_id) for attempt_id, step in steps.items()]
+
+
+async def _once(bridge: Bridge, attempt_id: str, step: Coroutine[object, object, None]) -> None:
+    """Do a step for a waiting call unless one is at work on it already."""
+    if attempt_id in bridge.placing:
+        step.close()
         return
     bridge.placing.add(attempt_id)
     try:
-        plan = await _plan(bridge, attempt_id)
-        if plan is None or not await _spool(bridge, plan):
-            return
-        began = time.monotonic()
-        claim = await bridge.work(lambda uow: _claim_unless_cancelled(uow, bridge, attempt_id))
-        if claim is not None:
-            await _originate(bridge, plan, claim, began)
+        await step
     finally:
         bridge.placing.discard(attempt_id)
 
 
-async def _plan(bridge: Bridge, attempt_id: str) -> CallPlan | None:
-    """The plan of the call; a number that can't be dialled from here ends the attempt as one that does not exist."""
-    try:
-        return await bridge.work(lambda uow: plan_call(uow, attempt_id))
-    except NotAFaxNumber as error:
-        outcome = CallOutcome(answered=False, hangup_cause=INVALID_NUMBER, error=error.code)
-        await bridge.work(lambda uow: _end_unplaced(uow, bridge, attempt_id, outcome))
-        return None
+async def _place(bridge: Bridge, plan: CallPlan) -> None:
+    """Place a call; nothing when it is placed or over already."""
+    if not await _spool(bridge, plan):
+        return
+    began = time.monotonic()
+    claim = await bridge.for_call(_claim_unless_cancelled, plan.attempt_id)
+    if claim is not None:
+        await _originate(bridge, plan, claim, began)
+
+
+async def _end_undialable(bridge: Bridge, attempt_id: str, error: str) -> None:
+    outcome = CallOutcome(answered=False, hangup_cause=INVALID_NUMBER, error=error)
+    await bridge.work(lambda uow: _end_unplaced(uow, bridge, attempt_id, outcome))
 
 
 def _end_unplaced(uow: UnitOfWork, bridge: Bridge, attempt_id: str, outcome: CallOutcome) -> None:
@@ -75,32 +108,15 @@ async def _spool(bridge: Bridge, plan: CallPlan) -> bool:
     return True
 
 
-def _claim_unless_cancelled(uow: UnitOfWork, bridge: Bridge, attempt_id: str) -> datetime | None:
-    """Claim the call; one that its sender took back while it waited here ends instead."""
-    if not bridge.holds_lease(uow):
-        return None
-    if cancel_asked(uow, attempt_id):
-        finish_attempt(uow, attempt_id, CallOutcome(answered=False), actor=ACTOR)
-        return None
-    return claim_attempt(uow, attempt_id, bridge.boot)
-
-
-async def keep_polling(bridge: Bridge) -> None:
-    """Place every call that waits, job or no job; none waits for the pages of another."""
-    while True:
-        try:
-            for attempt_id in await bridge.work(lambda uow: waiting_attempts(uow, bridge.settings.gateway)):
-                bridge.begin(_place_or_log(bridge, attempt_id))
-        except SQLAlchemyError as error:
-            log.warning("polling.failed", error=str(error))
-        await asyncio.sleep(POLL_SECONDS)
-
-
-async def _place_or_log(bridge: Bridge, attempt_id: str) -> None:
-    try:
-        await place_call(bridge, attempt_id)
-    except SQLAlchemyError as error:
-        log.warning("polling.failed", attempt=attempt_id, error=str(error))
+def _claim_unless_cancelled(uow: UnitOfWork, bridge: Bridge, attempt_ids: Sequence[str]) -> Mapping[str, datetime]:
+    """Claim calls; those that their sender took back while they waited here end instead."""
+    if not bridge.boot or not bridge.holds_lease(uow):
+        return {}
+    lock_deliveries(uow, attempt_ids)
+    cancelled = cancel_asked(uow, attempt_ids)
+    taken_back = dict.fromkeys(cancelled, CallOutcome(answered=False))
+    finish_attempts(uow, taken_back, actor=ACTOR, unless_placed=True)
+    return claim_attempts(uow, [each for each in attempt_ids if each not in cancelled], bridge.boot)
 
 
 async def _originate(bridge: Bridge, plan: CallPlan, claim: datetime, began: float) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import or_, select
@@ -16,13 +17,15 @@ from ami_bridge.events import STATE_UP, hang_up_unclaimed, is_ours, note_answer
 from ami_bridge.spool import clear_spool
 from netfax.db import UnitOfWork, now
 from netfax.faxes.cel import CallRecord, read_calls, rotate
-from netfax.faxes.dial import cancelled_attempts, claim_of, give_back_attempt, unclaimed
+from netfax.faxes.dial import cancelled_attempts, claims_of, give_back_attempt, unclaimed
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.journal import in_path, out_path
 from netfax.faxes.models import Attempt
 from netfax.faxes.receive import open_receptions
-from netfax.faxes.recording import rescue_inbound
+from netfax.faxes.recording import rescue_inbound, spool_file
 from netfax.faxes.results import CallOutcome
+from netfax.params.service import get_int
+from netfax.storage.disk import free_megabytes
 from netfax.telephony import CEL_CSV, JOURNAL
 
 log = structlog.get_logger()
@@ -31,7 +34,9 @@ RECONCILE_SECONDS = 5
 # Asterisk may still be working on an Originate, and CEL needs a second to reach the disk.
 SETTLE = timedelta(seconds=5)
 # CEL without an end of a channel that is gone, on the same Asterisk: waited for this long, then taken as lost.
-CEL_PATIENCE_SECONDS = 30
+CEL_PATIENCE_SECONDS = 10
+# The pages of a call in are written one by one; none takes longer, at the lowest rate a very dense one.
+STALLED_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,9 @@ async def reconcile(bridge: Bridge) -> None:
     # Read before the channels: a row is made while its channel lives, so one that has none then has lost it.
     receptions = await bridge.work(lambda uow: open_receptions(uow, bridge.settings.gateway, SETTLE))
     channels = await bridge.client.list_action("CoreShowChannels", complete="CoreShowChannelsComplete")
-    await _reconcile_inbound(bridge, receptions, {channel.one("Uniqueid") or "" for channel in channels})
+    names = {channel.one("Uniqueid") or "": channel["Channel"] for channel in channels}
+    await _reconcile_inbound(bridge, receptions, set(names))
+    await _hang_up_stalled(bridge, {receptions[uid]: name for uid, name in names.items() if uid in receptions})
     live = _live_calls(bridge, channels)
     strays = await bridge.work(lambda uow: unclaimed(uow, live))
     for call_id, call in live.items():
@@ -88,7 +95,7 @@ async def reconcile(bridge: Bridge) -> None:
         elif call_id not in bridge.seen:
             await hang_up_unclaimed(bridge, call_id)
         if call.answered:
-            await note_answer(bridge, call_id, call.channel)
+            note_answer(bridge, call_id, call.channel)
     # A cancel's own job may have been lost with Redis, or have come before the channel.
     for attempt_id in await bridge.work(lambda uow: cancelled_attempts(uow, bridge.settings.gateway)):
         await bridge.hang_up(attempt_id)
@@ -105,6 +112,8 @@ async def reconcile(bridge: Bridge) -> None:
     if not gone:
         return
     records = await asyncio.to_thread(read_calls, bridge.settings.gateway_dir / CEL_CSV, [each.id for each in gone])
+    if not await bridge.work(_disk_takes_cel):
+        bridge.seen |= {each.id for each in gone}
     for each in gone:
         await _settle(bridge, each, records[each.id], gone_for=at - bridge.gone_since[each.id])
 
@@ -125,6 +134,32 @@ async def _reconcile_inbound(bridge: Bridge, receptions: Mapping[str, str], chan
             await asyncio.to_thread(rescue_inbound, reception_id)
         except OSError as error:
             log.error("reconcile.rescue_failed", reception=reception_id, error=str(error))
+
+
+async def _hang_up_stalled(bridge: Bridge, receptions: Mapping[str, str]) -> None:
+    """End the live inbound calls (reception id to channel) whose far end is gone; what they brought is kept.
+
+    By T.38 SpanDSP may wait for ever where no packet comes any more, and Asterisk looks for packets in audio alone.
+    """
+    at = time.monotonic()
+    marks = {reception_id: _size_and_time(spool_file(reception_id)) for reception_id in receptions}
+    known = {reception_id: bridge.grown.get(reception_id, (mark, at)) for reception_id, mark in marks.items()}
+    bridge.grown = {
+        reception_id: known[reception_id] if known[reception_id][0] == mark else (mark, at)
+        for reception_id, mark in marks.items()
+    }
+    for reception_id, (_, since) in bridge.grown.items():
+        if at - since >= STALLED_SECONDS:
+            log.warning("reconcile.stalled", reception=reception_id)
+            await bridge.hang_up_channel(receptions[reception_id])
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def _live_calls(bridge: Bridge, channels: list[AmiEvent]) -> dict[str, LiveCall]:
@@ -171,12 +206,20 @@ async def _settle(bridge: Bridge, attempt: OpenAttempt, record: CallRecord, *, g
         await bridge.work(lambda uow: _conclude(uow, bridge, attempt, outcome))
 
 
+def _disk_takes_cel(uow: UnitOfWork) -> bool:
+    """Whether a call of which CEL has no line was not dialled: on a full disk it may have been.
+
+    A bridge that begins only when the disk has room again does not know.
+    """
+    return free_megabytes() >= get_int(uow, "disk_reserve")
+
+
 def _conclude(uow: UnitOfWork, bridge: Bridge, attempt: OpenAttempt, outcome: CallOutcome | None) -> None:
     """End the attempt, or give it back without an outcome; nothing when another bridge has gone on with it meanwhile.
 
     This process may have been stopped since it looked.
     """
-    if not bridge.holds_lease(uow) or claim_of(uow, attempt.id) != attempt.claim:
+    if not bridge.holds_lease(uow) or claims_of(uow, [attempt.id]).get(attempt.id) != attempt.claim:
         return
     if outcome is None:
         give_back_attempt(uow, attempt.id, attempt.claim)

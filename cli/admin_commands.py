@@ -3,7 +3,7 @@
 import click
 
 from cli.fax_commands import json_option
-from cli.gateway import apply_gateway, registrations
+from cli.gateway import REGISTERED_ZH, apply_gateway, registrations
 from cli.installation import on_installation
 from cli.output import console, language, listing, say
 from netfax.db import reading, unit_of_work
@@ -19,6 +19,8 @@ from netfax.settings import settings
 
 OPERATOR = "command line"
 LAST_POSITION = 1_000_000
+# Here a telephone number, in the lists of faxes a running one.
+NUMBER_ZH = {"number": "号码"}
 
 
 @click.group()
@@ -45,7 +47,8 @@ def param_list(json_wanted: bool) -> None:
             }
             for each, value, stored in list_params(uow)
         ]
-    listing(("name", "value", "unit", "default", "title"), rows, json_wanted=json_wanted, empty="")
+    columns = ("name", "value", "unit", "default", "title")
+    listing(columns, rows, json_wanted=json_wanted, empty="", headings_zh={"title": "含义"})
 
 
 @param.command("set")
@@ -87,12 +90,16 @@ def trunk_list(json_wanted: bool) -> None:
         ]
     contacts = registrations(settings())
     for row in rows:
-        row["registered"] = contacts.get(str(row["name"]), "no")
+        registered = (contacts or {}).get(str(row["name"]), "no")
+        row["registered"] = registered
+        words = registered if contacts is not None else "gateway does not answer"
+        row["registered_text"] = say(words, REGISTERED_ZH.get(words, words))
     listing(
         ("name", "kind", "host", "port", "number", "prefix", "t38", "channels", "busy", "registered"),
         rows,
         json_wanted=json_wanted,
         empty=say("There is no trunk; `netfax trunk add` makes one.", "还没有线路；用 `netfax trunk add` 添加。"),
+        headings_zh=NUMBER_ZH,
     )
 
 
@@ -205,4 +212,4 @@ def number_list(json_wanted: bool) -> None:
             for owned in uow.session.query(OwnedNumber).order_by(OwnedNumber.identity)
         ]
     empty = say("No number has an owner.", "还没有号码分配给用户。")
-    listing(("number", "owner", "since"), rows, json_wanted=json_wanted, empty=empty)
+    listing(("number", "owner", "since"), rows, json_wanted=json_wanted, empty=empty, headings_zh=NUMBER_ZH)

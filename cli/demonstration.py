@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from cli.output import console, mode_words
+from cli.output import console, harmless, joined, language, line_words, page_words, say
 from dialplan import network_phone
 from netfax.db import reading
 from netfax.documents.convert import to_fax_tiff
@@ -47,7 +47,7 @@ class _Seen:
     line: str = ""
 
     def __str__(self) -> str:
-        return "   " + ", ".join(filter(None, (self.state, self.pages, self.line)))
+        return f"   {joined(self.state, self.pages, self.line)}"
 
 
 def demonstrate(settings: Settings) -> None:
@@ -58,7 +58,11 @@ def demonstrate(settings: Settings) -> None:
 
 def send_one(settings: Settings) -> None:
     """A fax from alice to the fax machine of the simulated network."""
-    console.print(f"→  {SENDER} sends {SAMPLE.name} to {FAX_MACHINE} on the simulated telephone network", markup=False)
+    words = say(
+        f"{SENDER} sends {SAMPLE.name} to {FAX_MACHINE} on the simulated telephone network",
+        f"{SENDER} 向模拟电话网的 {FAX_MACHINE} 发送 {SAMPLE.name}",
+    )
+    console.print(f"→  {words}", markup=False)
     with reading() as uow:
         viewer = Viewer.of(find_user(uow, SENDER))
     (uuid,) = submit_fax(viewer, FaxRequest(numbers=FAX_MACHINE, uploads=[Upload(SAMPLE.name, SAMPLE)], title="NetFax"))
@@ -73,12 +77,17 @@ def send_one(settings: Settings) -> None:
             _report_delivery(settings, uuid)
             return
         time.sleep(0.5)
-    raise DemonstrationFailed(reason=f"no result within {PATIENCE_SECONDS} s", logs=settings.log_dir)
+    late = say(f"no result within {PATIENCE_SECONDS} s", f"{PATIENCE_SECONDS} 秒内没有结果")
+    raise DemonstrationFailed(reason=late, logs=settings.log_dir)
 
 
 def receive_one(settings: Settings) -> None:
     """A fax that the simulated network sends to bob."""
-    console.print(f"←  {CALLER} of the simulated telephone network sends a fax to {RECIPIENT}", markup=False)
+    words = say(
+        f"{CALLER} of the simulated telephone network sends a fax to {RECIPIENT}",
+        f"模拟电话网的 {CALLER} 向 {RECIPIENT} 发送传真",
+    )
+    console.print(f"←  {words}", markup=False)
     with reading() as uow:
         before = set(uow.session.scalars(select(Reception.id)))
     with work_folder() as folder:
@@ -96,7 +105,8 @@ def receive_one(settings: Settings) -> None:
             _report_reception(settings, reception)
             return
         time.sleep(0.5)
-    raise DemonstrationFailed(reason=f"no fax came in within {PATIENCE_SECONDS} s", logs=settings.log_dir)
+    late = say(f"no fax came in within {PATIENCE_SECONDS} s", f"{PATIENCE_SECONDS} 秒内没有收到传真")
+    raise DemonstrationFailed(reason=late, logs=settings.log_dir)
 
 
 def _look_at_delivery(uuid: str) -> tuple[bool, _Seen]:
@@ -109,9 +119,10 @@ def _look_at_delivery(uuid: str) -> tuple[bool, _Seen]:
         live.watch([attempt.id])
         news = live.progress([attempt.id]).get(attempt.id)
     if attempt is None or news is None:
-        return info.ended, _Seen(info.en)
+        return info.ended, _Seen(info.text(language()))
     page = live.page_on_the_line(news, attempt.first_page, delivery.pages)
-    return info.ended, _Seen(info.en, f"page {page} of {delivery.pages}" if page else "", _line(news))
+    pages = page_words(page, delivery.pages)
+    return info.ended, _Seen(info.text(language()), pages, line_words(news.rate, news.mode))
 
 
 def _look_at_reception(before: set[str]) -> tuple[Reception | None, _Seen | None]:
@@ -123,14 +134,12 @@ def _look_at_reception(before: set[str]) -> tuple[Reception | None, _Seen | None
         return None, None
     live.watch([reception.id])
     news = live.progress([reception.id]).get(reception.id)
-    state = STATE_INFO[reception.state].en
+    state = STATE_INFO[reception.state].text(language())
     if news is None or reception.state is not ReceptionState.RECEIVING:
         return reception, _Seen(state)
-    return reception, _Seen(state, f"{live.pages_received(news)} page(s) so far", _line(news))
-
-
-def _line(news: live.Progress) -> str:
-    return f"{news.rate} bit/s, {mode_words(news.mode)}" if news.rate else ""
+    received = live.pages_received(news)
+    pages = say(f"{received} page(s) so far", f"已收 {received} 页")
+    return reception, _Seen(state, pages, line_words(news.rate, news.mode))
 
 
 def _report_delivery(settings: Settings, uuid: str) -> None:
@@ -138,21 +147,24 @@ def _report_delivery(settings: Settings, uuid: str) -> None:
         delivery = uow.session.scalars(select(Delivery).where(Delivery.uuid == uuid)).one()
         info, last = STATE_INFO[delivery.state], delivery.attempts[-1] if delivery.attempts else None
         if not info.success or last is None:
-            reason = CAUSES[delivery.cause].en if delivery.cause else info.en
-            raise DemonstrationFailed(reason=reason, logs=settings.log_dir)
-        console.print(
-            f"   {info.en}: {delivery.pages_confirmed} page(s) in {last.seconds} s, {last.rate} bit/s, "
-            f"{mode_words(last.mode)}, answered by “{last.remote_station_id}”",
-            markup=False,
-        )
+            words = CAUSES[delivery.cause] if delivery.cause else info
+            raise DemonstrationFailed(reason=words.text(language()), logs=settings.log_dir)
+        brought = _brought(delivery.pages_confirmed, last.seconds, last.rate, last.mode)
+        who = say(f"answered by “{last.remote_station_id}”", f"对方标识“{last.remote_station_id}”")
+        console.print(harmless(f"   {info.text(language())}: {joined(brought, who)}"), markup=False)
 
 
 def _report_reception(settings: Settings, reception: Reception) -> None:
     info = STATE_INFO[reception.state]
     if not info.success:
-        raise DemonstrationFailed(reason=f"{info.en}, {reception.status_text}", logs=settings.log_dir)
-    console.print(
-        f"   {info.en}: {reception.pages} page(s) in {reception.seconds} s, {reception.rate} bit/s, "
-        f"{mode_words(reception.mode)}, from “{reception.remote_station_id}”; it is in {RECIPIENT}'s inbox",
-        markup=False,
-    )
+        reason = joined(info.text(language()), reception.status_text)
+        raise DemonstrationFailed(reason=reason, logs=settings.log_dir)
+    brought = _brought(reception.pages, reception.seconds, reception.rate, reception.mode)
+    who = say(f"from “{reception.remote_station_id}”", f"对方标识“{reception.remote_station_id}”")
+    where = say(f"it is in {RECIPIENT}'s inbox", f"已存入 {RECIPIENT} 的收件箱")
+    console.print(harmless(f"   {info.text(language())}: {joined(brought, who, where)}"), markup=False)
+
+
+def _brought(pages: int, seconds: int, rate: int, mode: str) -> str:
+    counted = say(f"{pages} page(s) in {seconds} s", f"{pages} 页，用时 {seconds} 秒")
+    return joined(counted, line_words(rate, mode))

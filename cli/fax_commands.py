@@ -5,15 +5,17 @@ from pathlib import Path
 import click
 
 from cli.installation import on_installation
-from cli.output import as_json, console, language, listing, mode_words, say
+from cli.output import as_json, console, joined, language, line_words, listing, mode_words, page_words, say
 from netfax.db import UnitOfWork, reading
 from netfax.documents.preview import to_pdf
+from netfax.documents.workshop import check_sizes
 from netfax.errors import UserError
 from netfax.faxes import listing as lists
 from netfax.faxes import live
 from netfax.faxes.models import Direction, MailboxItem, Priority, Reception
 from netfax.faxes.plans import read_time
-from netfax.faxes.results import CAUSES
+from netfax.faxes.results import CAUSES, detail_text
+from netfax.faxes.states import STATE_INFO
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
 from netfax.org.service import find_user
 from netfax.org.viewer import Viewer
@@ -31,6 +33,20 @@ class NotAFaxFile(UserError):
     code = "not_a_fax_file"
     en = "A fax is saved as PDF or TIFF: let the name end in .pdf or .tif, not as {name!r}."
     zh = "传真只能保存为 PDF 或 TIFF：文件名应以 .pdf 或 .tif 结尾，而不是 {name!r}。"
+
+
+class NoFile(UserError):
+    code = "no_file"
+    en = "{name!r} is no file: write what it says into one, and send that."
+    zh = "{name!r} 不是文件：请先把内容保存为文件再发送。"
+
+
+def _check_files(files: tuple[Path, ...]) -> None:
+    """`NoFile` for a pipe or a device, and `FileTooLarge`: before anybody reads what may have no end."""
+    for path in files:
+        if not path.is_file():
+            raise NoFile(name=str(path))
+    check_sizes(files, [path.name for path in files])
 
 
 def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
@@ -62,6 +78,7 @@ def send(
     """Send FILES as one fax to one or more numbers."""
     with reading() as uow:
         viewer = viewer_of(uow, login)
+    _check_files(files)
     request = FaxRequest(
         numbers=numbers,
         uploads=[Upload(name=file.name, path=file) for file in files],
@@ -215,9 +232,10 @@ def outgoing_row(item: MailboxItem) -> dict[str, object]:
         "recipient": delivery.submission.recipient_name,
         "title": delivery.submission.title,
         "state": delivery.state.value,
+        "state_text": STATE_INFO[delivery.state].text(language()),
         "cause": delivery.cause.value if delivery.cause else "",
         "cause_text": CAUSES[delivery.cause].text(language()) if delivery.cause else "",
-        "detail": delivery.cause_detail,
+        "detail": detail_text(delivery.cause_detail, language()),
         "tries": delivery.tries,
         "pages": delivery.pages,
         "pages_confirmed": delivery.pages_confirmed,
@@ -228,6 +246,7 @@ def outgoing_row(item: MailboxItem) -> dict[str, object]:
         "progress": progress,
         "rate": last.rate if last else 0,
         "mode": last.mode if last else "",
+        "mode_text": mode_words(last.mode) if last and last.mode else "",
         "seconds": last.seconds if last else 0,
         "station_id": last.remote_station_id if last else "",
         "attempts": len(delivery.attempts),
@@ -240,7 +259,7 @@ def _progress_words(progress: live.Progress | None, first_page: int, pages: int)
     if progress is None:
         return ""
     page = live.page_on_the_line(progress, first_page, pages)
-    return f"page {page} of {pages}, {progress.rate} bit/s, {mode_words(progress.mode)}"
+    return joined(page_words(page, pages), line_words(progress.rate, progress.mode))
 
 
 def incoming_row(item: MailboxItem) -> dict[str, object]:
@@ -257,6 +276,7 @@ def incoming_row(item: MailboxItem) -> dict[str, object]:
         "station_id": reception.remote_station_id,
         "called": reception.called,
         "state": reception.state.value,
+        "state_text": STATE_INFO[reception.state].text(language()),
         "detail": reception.status_text,
         "pages": reception.pages,
         "bytes": reception.blob.size if reception.blob else 0,

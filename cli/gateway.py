@@ -18,6 +18,16 @@ APPLY_SECONDS = 15
 ASK_SECONDS = 3
 # Asterisk's words for what its OPTIONS requests found.
 SIP_STATES = {"Reachable": "reachable", "Unreachable": "unreachable", "NonQualified": "not asked yet"}
+# What is said of a trunk, for people who read Chinese.
+REGISTERED_ZH = {
+    "reachable": "可达",
+    "unreachable": "不可达",
+    "not asked yet": "尚未探测",
+    "configured": "已配置",
+    "not registered": "未注册",
+    "no": "否",
+    "gateway does not answer": "网关没有应答",
+}
 
 
 def apply_gateway(settings: Settings, removed: Sequence[str] = ()) -> str:
@@ -25,30 +35,43 @@ def apply_gateway(settings: Settings, removed: Sequence[str] = ()) -> str:
 
     `removed` are the names of SIP trunks that it must know no more.
     """
-    if send(Job.RELOAD_GATEWAY, settings.gateway):
-        deadline = time.monotonic() + APPLY_SECONDS
-        while time.monotonic() < deadline:
-            known = set(registrations(settings, removed))
-            with reading() as uow:
-                # Read anew each time: another operator may be changing them too.
-                wanted = {trunk.name for trunk in list_trunks(uow, settings.gateway)}
-            if wanted <= known and known.isdisjoint(removed):
-                return say("Saved, and the running gateway has taken it.", "已保存，运行中的网关已生效。")
-            time.sleep(0.5)
+    if not send(Job.RELOAD_GATEWAY, settings.gateway):
+        return say(
+            "Saved; the job queue (Redis) does not answer, so the gateway takes it a little later, by itself.",
+            "已保存；任务队列（Redis）没有应答，网关稍后会自动生效。",
+        )
+    answered = False
+    deadline = time.monotonic() + APPLY_SECONDS
+    while time.monotonic() < deadline:
+        known = registrations(settings, removed)
+        answered = answered or known is not None
+        with reading() as uow:
+            # Read anew each time: another operator may be changing them too.
+            wanted = {trunk.name for trunk in list_trunks(uow, settings.gateway)}
+        if known is not None and wanted <= set(known) and set(known).isdisjoint(removed):
+            return say("Saved, and the running gateway has taken it.", "已保存，运行中的网关已生效。")
+        time.sleep(0.5)
+    if answered:
+        return say(
+            f"Saved; the gateway runs and has not taken it within {APPLY_SECONDS} s: see `netfax status` and the "
+            "bridge's log. It takes it at its next start.",
+            f"已保存；网关在运行，但 {APPLY_SECONDS} 秒内没有生效：请用 `netfax status` 和外拨桥日志查看原因。"
+            "下次启动时生效。",
+        )
     return say(
         "Saved; the gateway does not answer and takes it at its next start.", "已保存；网关没有应答，下次启动时生效。"
     )
 
 
-def registrations(settings: Settings, also: Sequence[str] = ()) -> dict[str, str]:
-    """What the gateway says of each trunk: its registered address, or whether it can be reached; empty without it.
+def registrations(settings: Settings, also: Sequence[str] = ()) -> dict[str, str] | None:
+    """What the gateway says of each trunk: its registered address, or whether it can be reached; None without it.
 
     Asterisk is asked for the SIP trunks of the database, and of `also`, by name.
     """
     try:
         return asyncio.run(_ask(settings, also))
     except (NotConnected, ConnectionLost, TimeoutError):
-        return {}
+        return None
 
 
 async def _ask(settings: Settings, also: Sequence[str]) -> dict[str, str]:

@@ -86,7 +86,8 @@ def alarm_list(json_wanted: bool) -> None:
             for each in alarms.open_alarms(uow)
         ]
     empty = say("No alarm is open.", "没有未处理的告警。")
-    listing(("number", "raised_at", "title", "subject", "text"), rows, json_wanted=json_wanted, empty=empty)
+    columns = ("number", "raised_at", "title", "subject", "text")
+    listing(columns, rows, json_wanted=json_wanted, empty=empty, headings_zh={"title": "告警"})
 
 
 @alarm.command("clear")

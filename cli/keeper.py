@@ -15,7 +15,7 @@ import structlog
 from cli import processes
 from cli.probes import ProbeError
 from cli.runstate import ServiceRecord, State
-from cli.services import Service
+from cli.services import Service, Watch
 
 # Seconds before the next start, after the first, second… death within a minute; one more and it is failing.
 PAUSES = (0.2, 0.5, 1.0, 2.0)
@@ -148,18 +148,19 @@ class Keeper:
             self._until_steady(exited)
             _wait(exited, None)
             return
-        heard = time.monotonic()
-        while not _wait(exited, min(watch.every, max(heard + watch.mute - time.monotonic(), _POLL))):
+        ask, heard, missed = watch.probe or self.service.probe, time.monotonic(), 0
+        while not _wait(exited, _pause(watch, heard)):
             if self._ending.is_set():
                 return
             try:
-                self.service.probe()
+                ask()
             except ProbeError as error:
-                if time.monotonic() - heard >= watch.mute:
+                missed += 1
+                if missed > 1 and time.monotonic() - heard >= watch.mute:
                     self._change("down", detail=f"mute for {watch.mute:g} s, so it is replaced: {error}")
                     return
             else:
-                heard = time.monotonic()
+                heard, missed = time.monotonic(), 0
                 self._call_it_up_when_steady()
 
     def _until_steady(self, exited: int) -> None:
@@ -205,6 +206,15 @@ class Keeper:
 def _wait(exited: int, seconds: float | None) -> bool:
     """Whether the process of this pidfd has ended, asked for at most `seconds`."""
     return bool(select.select([exited], [], [], seconds)[0])
+
+
+def _pause(watch: Watch, heard: float) -> float:
+    """Seconds to the next question: none is asked much later than it could decide.
+
+    Where the machine itself stood still, what is late is asked in its usual distance.
+    """
+    left = heard + watch.mute - time.monotonic()
+    return min(watch.every, max(left, _POLL)) if left > 0 else watch.every
 
 
 def _ending_words(code: int) -> str:

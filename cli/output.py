@@ -5,7 +5,7 @@ import locale
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -104,7 +104,22 @@ def _commands(character: str) -> bool:
 
 def mode_words(mode: str) -> str:
     """How a call carried its fax: T.38 or audio."""
-    return "T.38" if mode.upper() == "T38" else "audio (G.711)"
+    return "T.38" if mode.upper() == "T38" else say("audio (G.711)", "音频（G.711）")
+
+
+def joined(*parts: str) -> str:
+    """Parts of one sentence in a row."""
+    return say(", ", "，").join(part for part in parts if part)
+
+
+def line_words(rate: int, mode: str) -> str:
+    """How fast and in which way a call carries its fax; empty before that is known."""
+    return joined(f"{rate} bit/s", mode_words(mode)) if rate else ""
+
+
+def page_words(page: int, pages: int) -> str:
+    """Which page is on the line; empty before the first."""
+    return say(f"page {page} of {pages}", f"第 {page} 页，共 {pages} 页") if page else ""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
@@ -120,12 +135,84 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     console.print(grid)
 
 
-def listing(columns: Sequence[str], rows: Sequence[dict[str, object]], *, json_wanted: bool, empty: str) -> None:
-    """Print rows as JSON, or the named columns of them as a table."""
+def listing(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    json_wanted: bool,
+    empty: str,
+    headings_zh: Mapping[str, str] | None = None,
+) -> None:
+    """Print rows as JSON, or the named columns of them as a table: a column has the name of its JSON key.
+
+    Of a key with words of its own in the terminal's language (`state` and `state_text`) the table shows those.
+    `headings_zh` are the Chinese names of columns that mean something else here.
+    """
     if json_wanted:
         as_json(list(rows))
     else:
-        table([column.replace("_", " ") for column in columns], [[row[c] for c in columns] for row in rows], empty)
+        shown = [[row.get(f"{column}_text", row[column]) for column in columns] for row in rows]
+        table([heading(column, headings_zh) for column in columns], shown, empty)
+
+
+# The terms are the manual's.
+_HEADINGS_ZH = {
+    "busy": "占用",
+    "bytes": "字节",
+    "called": "被叫号码",
+    "caller": "主叫号码",
+    "cause": "原因",
+    "channels": "通道数",
+    "default": "默认值",
+    "delivery": "发送编号",
+    "detail": "说明",
+    "ended_at": "结束时间",
+    "from": "来自",
+    "host": "主机",
+    "kind": "类型",
+    "login": "用户",
+    "mode": "方式",
+    "name": "名称",
+    "next_try_at": "下次呼叫",
+    "number": "编号",
+    "numbers": "传真号码",
+    "owner": "所有者",
+    "pages": "页数",
+    "pages_confirmed": "已确认页数",
+    "pid": "进程号",
+    "port": "端口",
+    "prefix": "号码前缀",
+    "progress": "进度",
+    "pss_mb": "内存 (MB)",
+    "raised_at": "发生时间",
+    "rate": "速率",
+    "received_at": "接收时间",
+    "recipient": "收件人",
+    "registered": "注册",
+    "restarts": "重启次数",
+    "role": "角色",
+    "service": "服务",
+    "since": "开始时间",
+    "started": "启动时间",
+    "state": "状态",
+    "station_id": "对方标识",
+    "subject": "对象",
+    "t38": "T.38",
+    "text": "说明",
+    "title": "标题",
+    "to": "收件号码",
+    "tries": "重试",
+    "trunk": "线路",
+    "unit": "单位",
+    "uuid": "传真编号",
+    "value": "值",
+}
+_HEADINGS_EN = {"pss_mb": "PSS MB"}
+
+
+def heading(column: str, headings_zh: Mapping[str, str] | None = None) -> str:
+    """The name of a column in the terminal's language."""
+    return say(_HEADINGS_EN.get(column, column.replace("_", " ")), (_HEADINGS_ZH | dict(headings_zh or {}))[column])
 
 
 def local_time(at: datetime | None) -> str:

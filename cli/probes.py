@@ -4,9 +4,11 @@ Every probe has a time limit of its own, so that asking a mute service never tak
 """
 
 import http.client
+import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import cast
 
 import redis
@@ -15,6 +17,7 @@ from redis.retry import Retry
 from sqlalchemy.exc import SQLAlchemyError
 
 import agi.probe
+from netfax import telephony
 from netfax.monitor.service import STALE_SECONDS
 from netfax.settings import Settings
 
@@ -30,7 +33,7 @@ class ProbeError(Exception):
 
 
 def redis_probe(settings: Settings) -> Probe:
-    """PING with the installation's password."""
+    """A write, by the installation's password: after a failed fsync Redis answers, and refuses writes for ever."""
 
     def ask() -> str:
         client = redis.Redis.from_url(
@@ -40,7 +43,7 @@ def redis_probe(settings: Settings) -> Probe:
             retry=Retry(NoBackoff(), 0),
         )
         try:
-            client.ping()
+            client.set("netfax:alive", 1, ex=60)
             version = cast(dict[str, str], client.info("server"))["redis_version"]
         except redis.RedisError as error:
             raise ProbeError(str(error)) from error
@@ -86,6 +89,73 @@ def _read_until(line: socket.socket, end: bytes, deadline: float, seen: bytes = 
             raise ProbeError("AMI answers, but not as Asterisk does")
         seen += block
     return seen
+
+
+def sip_probe(address: str, port: int) -> Probe:
+    """OPTIONS (RFC 3261 11) from the address that the gateway knows as ours; any answer will do.
+
+    Where the machine has lost the address nobody can ask, and a new start would not help.
+    """
+    host = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104
+
+    def ask() -> str:
+        if not _is_ours(host):
+            return f"{host} is no address of this machine"
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+                line.bind((telephony.PROBE_ADDRESS, 0))
+                line.connect((host, port))
+                return _ask_sip(line, f"{host}:{port}")
+        except OSError as error:
+            raise ProbeError(f"SIP port {port}: {error}") from error
+
+    return ask
+
+
+def _is_ours(host: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        try:
+            line.bind((host, 0))
+        except OSError:
+            return False
+        return True
+
+
+def _ask_sip(line: socket.socket, target: str) -> str:
+    call_id = secrets.token_hex(16)
+    question = "\r\n".join(
+        (
+            f"OPTIONS sip:{target} SIP/2.0",
+            f"Via: SIP/2.0/UDP {telephony.PROBE_ADDRESS}:{line.getsockname()[1]};rport;branch=z9hG4bK{call_id}",
+            "Max-Forwards: 70",
+            f"From: <sip:{telephony.PROBE_ADDRESS}>;tag={call_id}",
+            f"To: <sip:{target}>",
+            f"Call-ID: {call_id}",
+            "CSeq: 1 OPTIONS",
+            "Content-Length: 0",
+            "",
+            "",
+        )
+    ).encode()
+    # UDP loses what finds no room; a second question is the protocol's own way.
+    line.settimeout(ANSWER_SECONDS / 2)
+    for _ in range(2):
+        line.send(question)
+        with suppress(TimeoutError):
+            answer = line.recv(4096)
+            if answer.startswith(b"SIP/2.0 ") and call_id.encode() in answer:
+                return f"sip:{target}"
+    raise ProbeError(f"SIP at {target} does not answer")
+
+
+def together(*probes: Probe) -> Probe:
+    """All of them, in their order; the words are the first one's."""
+
+    def ask() -> str:
+        words, *_ = [probe() for probe in probes]
+        return words
+
+    return ask
 
 
 def agi_probe(port: int) -> Probe:

@@ -13,6 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from netfax.boot import uptime
+
 PROC = Path("/proc")
 # The environment variable that marks the processes of a service; its value holds a random id of the run.
 MARK = "NETFAX_SERVICE"
@@ -63,14 +65,9 @@ def start_ticks(pid: int) -> int:
     return found.start_ticks
 
 
-def boot_id() -> str:
-    """The kernel's name for this boot: ids and start times mean nothing in another one."""
-    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
 def started_at(ticks: int) -> float:
     """Start ticks as Unix time in seconds."""
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    age = uptime() - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - age
 
 

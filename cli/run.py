@@ -9,8 +9,9 @@ from sqlalchemy import select
 from cli import demonstration, first_start, services
 from cli.beats import database_beats
 from cli.installation import check_database, remember_database
-from cli.output import console, language
+from cli.output import console, language, say
 from cli.runstate import RunLock, ServiceRecord
+from cli.status import STATES_ZH
 from cli.supervisor import Supervisor, ends_on_signal
 from dialplan.asterisk import make_root, prepare
 from dialplan.gateway import write_gateway
@@ -39,7 +40,7 @@ def run(settings: Settings, *, demo: bool, new_database: bool = False) -> int:
                 wanted = services.all_services(settings, database_beats)
                 _serve(settings, Supervisor(settings, wanted, _Teller().tell, lock=lock), started, demo=demo)
             except KeyboardInterrupt:
-                console.print("Stopped.", markup=False)
+                console.print(say("Stopped.", "已停止。"), markup=False)
     return 0
 
 
@@ -49,13 +50,19 @@ def _serve(settings: Settings, supervisor: Supervisor, started: float, *, demo: 
         supervisor.start()
         if not supervisor.wait_ready(READY_SECONDS):
             failing = ", ".join(record.name for record in supervisor.records if record.state != "up")
-            console.print(f"Not up after {READY_SECONDS} s: {failing}; see {settings.log_dir}", markup=False)
+            words = say(
+                f"Not up after {READY_SECONDS} s: {failing}; see {settings.log_dir}",
+                f"{READY_SECONDS} 秒后仍未就绪：{failing}；请查看 {settings.log_dir}",
+            )
+            console.print(words, markup=False)
         else:
-            console.print(f"All services are up after {time.monotonic() - started:.1f} s.", markup=False)
+            seconds = f"{time.monotonic() - started:.1f}"
+            words = say(f"All services are up after {seconds} s.", f"全部服务已就绪，用时 {seconds} 秒。")
+            console.print(words, markup=False)
             show(settings, demo=demo)
         supervisor.run_forever()
     except KeyboardInterrupt:
-        console.print("Stopping …", markup=False)
+        console.print(say("Stopping …", "正在停止…"), markup=False)
     finally:
         supervisor.stop()
 
@@ -82,14 +89,20 @@ def show(settings: Settings, *, demo: bool) -> None:
             demonstration.demonstrate(settings)
     except NetFaxError as failure:  # what does not succeed once is no reason to end
         console.print(failure.text(language()), markup=False)
-    console.print(f"\nPortal: http://{settings.portal_address}:{settings.port('portal')}/", markup=False)
+    address = f"http://{settings.portal_address}:{settings.port('portal')}/"
+    console.print(say(f"\nPortal: {address}", f"\n网页门户：{address}"), markup=False)
     # Once they are in use, a log of the machine is no place for them.
     shown = sys.stdout.isatty() or not used
     for account in first_start.first_accounts(settings):
-        number = f"   fax {account.number}" if account.number else ""
-        password = account.password if shown else f"in {settings.home / first_start.ACCOUNTS_FILE}"
-        console.print(f"   {account.login:<12} first password {password}{number}", markup=False)
-    console.print("Ctrl-C ends NetFax; `.venv/bin/netfax status` looks at it.", markup=False)
+        number = f"   {say('fax', '传真')} {account.number}" if account.number else ""
+        file = settings.home / first_start.ACCOUNTS_FILE
+        password = account.password if shown else say(f"in {file}", f"见 {file}")
+        console.print(f"   {account.login:<12} {say('first password', '初始密码')} {password}{number}", markup=False)
+    words = say(
+        "Ctrl-C ends NetFax; `.venv/bin/netfax status` looks at it.",
+        "按 Ctrl-C 停止 NetFax；用 `.venv/bin/netfax status` 查看状态。",
+    )
+    console.print(words, markup=False)
     sys.stdout.flush()
 
 
@@ -102,4 +115,5 @@ class _Teller:
     def tell(self, record: ServiceRecord) -> None:
         if record.state in ("up", "failing"):
             with self._lock:
-                console.print(f"  {record.state:<8} {record.name} {record.detail}".rstrip(), markup=False)
+                state = say(record.state, STATES_ZH[record.state])
+                console.print(f"  {state:<8} {record.name} {record.detail}".rstrip(), markup=False)

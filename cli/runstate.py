@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from cli import processes
+from netfax.boot import boot_id
 from netfax.errors import UserError
 
 State = Literal["up", "down", "starting", "failing"]
@@ -141,10 +142,10 @@ def is_running(home: Path) -> bool:
 
 
 def read(home: Path) -> RunRecord | None:
-    """The state file, or None when no supervisor has run here since the last clean stop."""
+    """The state file, or None when no supervisor has run here since the last clean stop, or a power cut has cut it."""
     try:
         stored = json.loads(_state_path(home).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, json.JSONDecodeError):
         return None
     services = tuple(ServiceRecord(**record) for record in stored.pop("services"))
     return RunRecord(**stored, services=services)
@@ -165,7 +166,7 @@ def forget(home: Path) -> None:
 
 def end_leftovers(record: RunRecord) -> None:
     """SIGKILL whatever still runs of a dead supervisor's services; raises CannotStop when something stays."""
-    if record.boot_id != processes.boot_id():
+    if record.boot_id != boot_id():
         return
     for service in reversed(record.services):
         if service.pid is not None and not _killed(service.pid, service.start_ticks, service.mark):
@@ -197,7 +198,7 @@ def _record_of_holder(home: Path) -> RunRecord | None:
             return record
         if time.monotonic() > end and (process := processes.look(int(holder or 0))):
             # It still prepares the home; what its predecessor left has not been ended yet.
-            left = record or RunRecord(run_id="", pid=0, start_ticks=0, boot_id=processes.boot_id())
+            left = record or RunRecord(run_id="", pid=0, start_ticks=0, boot_id=boot_id())
             return replace(left, pid=process.pid, start_ticks=process.start_ticks)
         time.sleep(0.05)
     return read(home)

@@ -66,10 +66,14 @@ class Port:
 
 @dataclass(frozen=True)
 class Watch:
-    """Ask every `every` seconds; after `mute` seconds without an answer the service is killed and started again."""
+    """Ask every `every` seconds; after `mute` seconds without an answer the service is killed and started again.
+
+    By `probe`, or else by the service's own.
+    """
 
     every: float
     mute: float
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True)
@@ -165,17 +169,23 @@ def _redis(settings: Settings, env: Mapping[str, str]) -> Service:
         probes.redis_probe(settings),
         env,
         ports=(_tcp(settings, "redis"),),
+        # What is lost with it the database knows.
+        watch=Watch(every=5.0, mute=15.0),
     )
 
 
 def _asterisks(settings: Settings, env: Mapping[str, str]) -> tuple[Service, Service]:
     """The gateway and the simulated network; SIGTERM goes to Asterisk itself, for bwrap does not pass it on."""
+    sip = probes.sip_probe(settings.line_address, settings.port("gateway_sip"))
     gateway = Service(
         "gateway",
         "传真网关（Asterisk）",
         "Fax gateway (Asterisk)",
         tuple(dialplan.asterisk.command(settings.asterisk, settings.gateway_dir)),
-        _ami(settings, "gateway_ami", telephony.AMI_USER_BRIDGE, "ami_bridge"),
+        probes.together(
+            _ami(settings, "gateway_ami", telephony.AMI_USER_BRIDGE, "ami_bridge"),
+            sip,
+        ),
         env,
         ports=(
             _tcp(settings, "gateway_ami"),
@@ -184,6 +194,8 @@ def _asterisks(settings: Settings, env: Mapping[str, str]) -> tuple[Service, Ser
         ),
         # A call must find the service that tells whose it is, also while everything ends.
         after=("agi",),
+        # Its calls are lost with it: only when SIP has stood still for longer than in a busy one it ever does.
+        watch=Watch(every=10.0, mute=40.0, probe=sip),
         signalled="asterisk",
         own_logs=(settings.gateway_dir / ASTERISK_LOG,),
     )
@@ -236,6 +248,7 @@ def _portal(settings: Settings, env: Mapping[str, str]) -> Service:
     number = settings.port("portal")
     host = f"[{settings.portal_address}]" if ":" in settings.portal_address else settings.portal_address
     options = {
+        "--config": "python:webapp.serving",
         "--bind": f"{host}:{number}",
         "--worker-class": "gthread",
         "--workers": "1",

@@ -11,6 +11,8 @@ from cli.runstate import RunRecord, ServiceRecord, State
 from cli.services import Service, all_services
 from netfax.settings import Settings
 
+STATES_ZH: dict[State, str] = {"up": "运行中", "down": "已停止", "starting": "正在启动", "failing": "异常"}
+
 SUPERVISOR = ("supervisor", "进程监管", "Supervisor")
 
 
@@ -49,7 +51,7 @@ class MachineStatus:
 
 
 def collect(settings: Settings, beats: Beats, services: Sequence[Service] | None = None) -> MachineStatus:
-    """Ask every service (about two seconds at most); a supervisor that does not run means that all are down."""
+    """Ask every service (some seconds at most); a supervisor that does not run means that all are down."""
     wanted = all_services(settings, beats) if services is None else services
     run = runstate.read(settings.home) if runstate.is_running(settings.home) else None
     with ThreadPoolExecutor(max_workers=max(len(wanted), 1)) as pool:

@@ -17,17 +17,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+import structlog
+
 from cli import processes, runstate
 from cli.keeper import Keeper
 from cli.runstate import RunLock, RunRecord, ServiceRecord, State
 from cli.services import Service, check_ports
+from netfax.boot import boot_id
 from netfax.settings import CHECKOUT, Settings
 
 LOG_BYTES = 10 * 1024 * 1024  # a log is rotated at this size
 LOG_KEPT = 3  # older logs kept beside it: name.log.1 (newest) … name.log.3
 STOP_SECONDS = 14.0  # the whole stop, however many services are stubborn
-_ROTATE_EVERY = 5.0
+_FILES_EVERY = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+log = structlog.get_logger()
 
 OnChange = Callable[[ServiceRecord], None]
 
@@ -58,6 +63,7 @@ class Supervisor:
         self._told: dict[str, State] = {}
         self._ending = threading.Event()
         self._stopped = False
+        self._state_is_written = True
         self._guardian: subprocess.Popen[bytes] | None = None
         self._keepers = {
             service.name: Keeper(service, self._run_id, settings.log_dir / f"{service.name}.log", self._tell)
@@ -79,7 +85,7 @@ class Supervisor:
             raise
         self._write_state()
         self._guardian = _start_guardian(self._settings.home, self._run_id)
-        threading.Thread(target=self._rotate_logs, name="rotate-logs", daemon=True).start()
+        threading.Thread(target=self._keep_files, name="files", daemon=True).start()
         for keeper in self._keepers.values():
             keeper.start(self._wait_for_others)
 
@@ -142,15 +148,25 @@ class Supervisor:
 
     def _tell(self, record: ServiceRecord) -> None:
         with self._changed:
-            try:
-                self._write_state()
-            except OSError as error:  # a full disk must not end a keeper, and its service with it
-                print(f"netfax: {self._settings.run_dir} cannot be written: {error}", file=sys.stderr)
-        self._on_change(record)
+            self._write_state_or_later()
+        # A full disk must not end a keeper, and its service with it.
+        with suppress(OSError):
+            self._on_change(record)
         # Only now, so that who waits for all of them speaks after the last one.
         with self._changed:
             self._told[record.name] = record.state
             self._changed.notify_all()
+
+    def _write_state_or_later(self) -> None:
+        """Where the disk is full, what the file says is old until it has room again."""
+        try:
+            self._write_state()
+        except OSError as error:
+            if self._state_is_written:
+                log.error("supervisor.state_not_written", folder=str(self._settings.run_dir), error=str(error))
+            self._state_is_written = False
+        else:
+            self._state_is_written = True
 
     def _write_state(self) -> None:
         own = os.getpid()
@@ -158,7 +174,7 @@ class Supervisor:
             run_id=self._run_id,
             pid=own,
             start_ticks=processes.start_ticks(own),
-            boot_id=processes.boot_id(),
+            boot_id=boot_id(),
             guardian_pid=None if self._guardian is None else self._guardian.pid,
             services=self.records,
         )
@@ -169,11 +185,18 @@ class Supervisor:
         if left is not None:
             runstate.end_leftovers(left)
 
-    def _rotate_logs(self) -> None:
-        while not self._ending.wait(_ROTATE_EVERY):
+    def _keep_files(self) -> None:
+        """Rotate logs, and write the state that a full disk has not taken."""
+        while not self._ending.wait(_FILES_EVERY):
             for keeper in self._keepers.values():
                 for path in (keeper.log, *keeper.service.own_logs):
-                    rotate(path, self._log_bytes)
+                    try:
+                        rotate(path, self._log_bytes)
+                    except OSError as error:
+                        log.error("supervisor.log_not_rotated", log=path.name, error=str(error))
+            with self._changed:
+                if not self._state_is_written:
+                    self._write_state_or_later()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cli.output import console, harmless, language, local_time, mode_words, say, table
 from netfax.alarms import title
+from netfax.documents.errors import read_note
 from netfax.faxes.history import Act, read_act
 from netfax.faxes.models import Priority
 from netfax.faxes.results import CAUSES, Cause
@@ -114,10 +115,13 @@ def _delivery_moments(delivery: DeliveryTrace | None) -> Iterator[Moment]:
         return
     submission = delivery.submission
     yield Moment(submission.created_at, say("submitted", "提交"), submission.user)
+    states_and_calls = _states_and_calls(delivery)
+    if delivery.changes and delivery.changes[0].after == DeliveryState.CONVERTING:
+        yield next(states_and_calls)
     if submission.document:
         pages = submission.document.pages
         yield Moment(submission.document.created_at, say("pages drawn", "页面转换完成"), _pages(pages))
-    yield from _states_and_calls(delivery)
+    yield from states_and_calls
 
 
 def _states_and_calls(delivery: DeliveryTrace) -> Iterator[Moment]:
@@ -215,7 +219,7 @@ def _cause(word: str) -> str:
 
 
 def _reason(reason: str) -> str:
-    """A cause or an act in words; what is none (a trunk's or a user's name) as it is."""
+    """A cause, a document's error or an act in words; what is none (a trunk's or a user's name) as it is."""
     match read_act(reason):
         case Act.CANCEL_ASKED, _:
             return say("taken back while on the line", "通话中要求取消")
@@ -226,4 +230,6 @@ def _reason(reason: str) -> str:
             return say(f"planned for {time}", f"定时 {time}")
         case Act.PRIORITY, priority:
             return say(f"priority {priority}", f"优先级：{PRIORITIES_ZH[Priority(priority)]}")
+    if (error := read_note(reason)) is not None:
+        return error.text(language())
     return _cause(reason) if reason in list(Cause) else reason

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from netfax import telephony as tel
@@ -16,8 +17,9 @@ from netfax.errors import NetFaxError
 SUITE = "forky"
 PROGRAM = "usr/sbin/asterisk"
 CONFIG = f"{tel.HOME}/etc/asterisk.conf"
-# What an Asterisk that root starts becomes: nobody, nogroup.
-NOBODY = 65534
+# User and group that an Asterisk becomes which root starts: nobody else's. As nobody it would share its secrets with
+# whoever runs so. Of the numbers that neither Debian's accounts nor systemd's take (60,706 to 61,183).
+OWN_ID = 60_862
 
 # Folders below an Asterisk's home that it writes to; the others it only reads.
 WRITTEN = (
@@ -106,7 +108,7 @@ def _debootstrap(archive: Path, options: list[str], log: Callable[[str], None]) 
 
 
 def prepare(home: Path) -> None:
-    """Make the folders below an Asterisk's `home`, and give it those that it writes to (to nobody when we are root).
+    """Make the folders below an Asterisk's `home`, and give it those that it writes to, with what is in them.
 
     They are closed to others. What root puts into the spool for Asterisk to read must be readable to all (0644).
     """
@@ -115,19 +117,22 @@ def prepare(home: Path) -> None:
         folder = home / name
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        give(folder)
+        for path in (folder, *folder.rglob("*")):
+            # Of a running one files come and go.
+            with suppress(FileNotFoundError):
+                give(path)
 
 
 def give(path: Path) -> None:
-    """Make Asterisk the owner of a file or folder: nobody when we are root, otherwise us, which needs no act."""
+    """Make Asterisk the owner of a file or folder; when we are not root it is us, which needs no act."""
     if os.geteuid() == 0:
-        os.chown(path, NOBODY, NOBODY)
+        os.chown(path, OWN_ID, OWN_ID, follow_symlinks=False)
 
 
 def command(root: Path, home: Path) -> list[str]:
     """The argv that runs one Asterisk in the foreground, with `home` at `telephony.HOME`; it dies with its parent.
 
-    It sees the private root read-only, its home, and nothing else of this machine. Started by root it runs as nobody
+    It sees the private root read-only, its home, and nothing else of this machine. Started by root it runs as `OWN_ID`
     without any capability: the sandbox makes its mounts first, so `home` may lie below a folder of mode 0700.
     Started by an ordinary user it runs as that user (in a user namespace).
     """
@@ -157,10 +162,10 @@ def _sandbox(root: Path, home: Path) -> list[str]:
 
 
 def _drop_root() -> list[str]:
-    """What stands between the sandbox and the program: from root to nobody, no capability kept."""
+    """What stands between the sandbox and the program: from root to `OWN_ID`, no capability kept."""
     if os.geteuid() != 0:
         return ["--"]
-    identity = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
+    identity = [f"--reuid={OWN_ID}", f"--regid={OWN_ID}", "--clear-groups", "--no-new-privs"]
     return [
         "--cap-drop",
         "ALL",

@@ -1,7 +1,7 @@
 """The gateway's configuration as the database has it, written to the gateway's disk."""
 
 from dialplan.asterisk import prepare
-from dialplan.render import TrunkConfig, gateway_files, write
+from dialplan.render import TrunkConfig, gateway_files, is_on_disk, write
 from netfax.db import reading
 from netfax.lines.models import Trunk
 from netfax.lines.service import list_trunks
@@ -14,6 +14,13 @@ def write_gateway(settings: Settings) -> list[str]:
         trunks = [trunk_config(trunk) for trunk in list_trunks(uow, settings.gateway)]
     prepare(settings.gateway_dir)
     return write(settings.gateway_dir, gateway_files(settings, trunks))
+
+
+def is_written(settings: Settings) -> bool:
+    """Whether the gateway's disk has the configuration that its trunks now ask for."""
+    with reading() as uow:
+        trunks = [trunk_config(trunk) for trunk in list_trunks(uow, settings.gateway)]
+    return is_on_disk(settings.gateway_dir, gateway_files(settings, trunks))
 
 
 def trunk_config(trunk: Trunk) -> TrunkConfig:

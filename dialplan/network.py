@@ -61,7 +61,7 @@ class Behaviour(StrEnum):
 
     FAX = "fax"
     DROPS_ON_PAGE_2 = "drops"
-    DROPS_T38 = "drops-t38"
+    DROPS_ON_PAGE_1 = "drops-on-page-1"
     SWITCHBOARD = "switchboard"
     BUSY = "busy"
     UNALLOCATED = "unallocated"
@@ -100,10 +100,14 @@ SUBSCRIBERS = (
     Subscriber("7721003", Behaviour.FAX, "a fax machine that also calls us"),
     Subscriber("7721004", Behaviour.FAX, "a fax machine without ECM", ecm=False),
     Subscriber("7721005", Behaviour.FAX, "an old fax machine: V.27ter alone", fastest_modem="v27"),
-    Subscriber("7721006", Behaviour.DROPS_ON_PAGE_2, "hangs up in the middle of page 2, page 1 confirmed"),
+    Subscriber(
+        "7721006",
+        Behaviour.DROPS_ON_PAGE_2,
+        "hangs up 6 s after page 1: within page 2, unless it is light",
+    ),
     Subscriber("7721007", Behaviour.DROPS_ON_PAGE_2, "the same on its first call; takes the next ones", first_calls=1),
     Subscriber("7721008", Behaviour.DROPS_ON_PAGE_2, "the same on its first two calls", first_calls=2),
-    Subscriber("7721009", Behaviour.DROPS_T38, "hangs up during page 1 when it comes by T.38; takes it by G.711"),
+    Subscriber("7721009", Behaviour.DROPS_ON_PAGE_1, "hangs up during page 1 on its first call", first_calls=1),
     Subscriber("7721010", Behaviour.RINGS_LONG, "a fax machine that rings for 25 seconds before it answers"),
     *(Subscriber(f"77210{last}", Behaviour.FAX, "one more fax machine") for last in range(11, 20)),
     Subscriber("64802994", Behaviour.SWITCHBOARD, "a switchboard: its fax machine has extension 801"),

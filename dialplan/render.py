@@ -127,7 +127,15 @@ def write(directory: Path, files: Mapping[str, str]) -> list[str]:
         if not path.exists() or path.read_text() != text:
             _write_one(path, text)
             changed.append(name)
+        # Also those of a home that was copied without its owners.
+        asterisk.give(path)
     return changed
+
+
+def is_on_disk(directory: Path, files: Mapping[str, str]) -> bool:
+    """Whether all of them are there as they are given."""
+    paths = {directory / name: text for name, text in files.items()}
+    return all(path.exists() and path.read_text() == text for path, text in paths.items())
 
 
 def _write_one(path: Path, text: str) -> None:

@@ -43,7 +43,12 @@ RUN_PACKAGES = (
 )
 # The unit tests run on both databases and hold PDFs against another reader.
 CHECK_PACKAGES = ("postgresql", "poppler-utils")
-TEST_PACKAGES = ("chromium",)
+TEST_PACKAGES = (
+    "chromium",
+    "iproute2",  # faults (tests/chaos): a network of their own, …
+    "iptables",  # … connections that are cut or silent
+    "strace",  # … an fsync that fails
+)
 PACKAGES = {
     "run": RUN_PACKAGES,
     "check": RUN_PACKAGES + CHECK_PACKAGES,

@@ -6,11 +6,16 @@ the end tells each step's result.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 BIN = CHECKOUT / ".venv" / "bin"
@@ -25,22 +30,35 @@ class Step:
     argv: tuple[str, ...]
 
 
+# A step, its exit code, and its seconds.
+Result = tuple[Step, int, float]
+
+
 STATIC = (
     Step("format", (str(BIN / "ruff"), "format", "--check", ".")),
     Step("lint", (str(BIN / "ruff"), "check", ".")),
-    Step("types", (str(BIN / "mypy"),)),
     Step("import arrows", (str(BIN / "lint-imports"),)),
 )
-STEPS = {
+TYPES = Step("types", (str(BIN / "mypy"),))
+# Those of a tuple run at once.
+STEPS: dict[str, tuple[Step | tuple[Step, ...], ...]] = {
     # PostgreSQL's half of them is for `test`.
-    "check": (*STATIC, Step("unit tests", (*PYTEST, "-n", "3", "-k", "not postgresql", "tests/unit"))),
+    "check": (*STATIC, TYPES, Step("unit tests", (*PYTEST, "-n", "3", "-k", "not postgresql", "tests/unit"))),
     "test": (
         *STATIC,
-        Step("Asterisk root", (str(BIN / "python"), "-m", "cli.install")),
-        Step("unit and integration tests", (*PYTEST, "-n", "4", "tests/unit", "tests/integration")),
+        (TYPES, Step("Asterisk root", (str(BIN / "python"), "-m", "cli.install"))),
+        # The one works, the other waits for real programs.
+        (
+            Step("unit tests", (*PYTEST, "-n", "3", "tests/unit")),
+            Step("integration tests", (*PYTEST, "-n", "6", "tests/integration")),
+        ),
         # A fax takes half a minute of real time and hardly any work: many at once.
         Step("tests with real faxes", (*PYTEST, "-n", "8", "tests/e2e")),
-        Step("browser tests", (*PYTEST, "-n", "2", "tests/browser")),
+        # Either waits more than it works. The faults are few, always the same ones in the same order.
+        (
+            Step("browser tests", (*PYTEST, "-n", "2", "tests/browser")),
+            Step("faults", (str(BIN / "python"), "-m", "tests.chaos", "--short", "--seed", "4")),
+        ),
         # What is promised of an idle machine is measured on one; -rP shows the figures.
         Step("figures", (*PYTEST, "-rP", "tests/figures")),
     ),
@@ -48,19 +66,41 @@ STEPS = {
 
 
 def main(arguments: list[str]) -> int:
-    results = [(step, *execute(step)) for step in STEPS[arguments[0]]]
+    results = []
+    for entry in STEPS[arguments[0]]:
+        results += execute_together(entry) if isinstance(entry, tuple) else [execute(entry)]
     print("\n" + "=" * 60)
     for step, code, seconds in results:
         print(f"{'ok' if code == 0 else f'FAILED ({code})':<12} {seconds:7.1f} s  {step.name}")
     return 0 if all(code == 0 for _, code, _ in results) else 1
 
 
-def execute(step: Step) -> tuple[int, float]:
-    """Run a step with its output shown; its exit code and seconds."""
-    print(f"\n== {step.name}: {' '.join(step.argv)}", flush=True)
+def execute(step: Step, output: IO[bytes] | None = None) -> Result:
+    """Run a step with its output shown, or written into a file."""
+    if output is None:
+        head(step)
     began = time.monotonic()
-    code = subprocess.run(step.argv, cwd=CHECKOUT, env=environment(), check=False).returncode
-    return code, time.monotonic() - began
+    done = subprocess.run(
+        step.argv, cwd=CHECKOUT, env=environment(), check=False, stdout=output, stderr=output and subprocess.STDOUT
+    )
+    return step, done.returncode, time.monotonic() - began
+
+
+def execute_together(steps: tuple[Step, ...]) -> list[Result]:
+    """Run steps at once, and show what each has said when all have ended."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(steps)) as pool:
+        outputs = [stack.enter_context(TemporaryFile()) for _ in steps]
+        results = list(pool.map(execute, steps, outputs))
+        for step, output in zip(steps, outputs, strict=True):
+            head(step)
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
+    return results
+
+
+def head(step: Step) -> None:
+    print(f"\n== {step.name}: {' '.join(step.argv)}", flush=True)
 
 
 def environment() -> dict[str, str]:

@@ -56,12 +56,8 @@ def main() -> None:
 
 def work(dispatcher: Dispatcher) -> bool:
     """One round of the dispatcher and what it found for inside; whether more is due already."""
-    try:
-        with unit_of_work() as uow:
-            done = dispatcher.round(uow)
-    except SQLAlchemyError:
-        dispatcher.undo()
-        raise
+    with unit_of_work() as uow:
+        done = dispatcher.round(uow)
     taken = [_hand_over(delivery_id) for delivery_id in done.inside]
     if not all(taken):
         dispatcher.forget()

@@ -43,6 +43,7 @@ PAGES_LOST = "pages_lost"
 OUR_FAULT = "our_fault"
 DISK_RESERVE = "disk_reserve"
 JOURNAL_BROKEN = "journal_broken"
+GATEWAY_LOST = "gateway_lost"
 
 # What each kind means, in English and Chinese.
 TITLES = {
@@ -50,6 +51,7 @@ TITLES = {
     OUR_FAULT: ("A fax could not go on by our own fault", "本系统故障，传真无法继续处理"),
     DISK_RESERVE: ("The disk is below its reserve", "磁盘空间低于保留值"),
     JOURNAL_BROKEN: ("The record of a call was cut", "呼叫记录不完整"),
+    GATEWAY_LOST: ("A gateway is not heard of any more", "网关失联"),
 }
 
 
@@ -60,8 +62,15 @@ def title(code: str, language: str) -> str:
 
 
 def raise_alarm(uow: UnitOfWork, code: str, subject: str, said: Said) -> None:
-    """Raise an alarm, unless the same one is open already."""
-    if uow.session.scalar(select(Alarm.id).where(*_open(code, subject))) is None:
+    """Raise an alarm; one that stands keeps its number and its time, and says the newest."""
+    standing = uow.session.execute(
+        update(Alarm)
+        .where(*_open(code, subject))
+        .values(text=said.en, text_zh=said.zh)
+        .returning(Alarm.id)
+        .execution_options(synchronize_session=False)
+    )
+    if standing.first() is None:
         uow.session.add(Alarm(code=code, subject=subject[:64], text=said.en, text_zh=said.zh))
         log.error(f"alarm.{code}", subject=subject, text=said.en)
 

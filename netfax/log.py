@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict
@@ -22,9 +24,9 @@ def set_up_log(service: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=True, default=repr),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=_lenient(sys.stdout)),
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(_lenient(sys.stdout))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
@@ -44,5 +46,25 @@ def set_up_terminal_log() -> None:
     """For commands: warnings and worse, on standard error; what a command prints is its answer alone."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_lenient(sys.stderr)),
     )
+
+
+class _Lenient:
+    """A stream whose disk may be full: what can't be written is lost, and whoever tells of it goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def _lenient(stream: TextIO) -> TextIO:
+    return cast(TextIO, _Lenient(stream))

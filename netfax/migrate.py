@@ -11,13 +11,31 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from netfax.db import engine
+from netfax.errors import UserError
+
+
+class NewerDatabase(UserError):
+    code = "newer_database"
+    en = "The database is of a newer NetFax (schema {revision}): start that version, or put back a backup of this one."
+    zh = "数据库属于更新版本的 NetFax（结构 {revision}）：请启动该版本，或恢复此版本的备份。"
 
 
 def migrate(on: Engine | None = None) -> None:
-    """Apply every migration that the database lacks; one that is up to date is left alone."""
+    """Apply every migration that the database lacks; one that is up to date is left alone.
+
+    `NewerDatabase` where its schema is none that this version knows.
+    """
     with (on or engine()).connect() as connection, _tables_rebuilt(connection), connection.begin():
         if not is_current(connection):
+            _refuse_unknown(connection)
             command.upgrade(alembic_config(connection), "head")
+
+
+def _refuse_unknown(connection: Connection) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {each.revision for each in ScriptDirectory.from_config(alembic_config(connection)).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise NewerDatabase(revision=revision)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Every model, so that metadata, migrations and relationships know them all."""
 
 import netfax.alarms
+import netfax.clock
 import netfax.faxes.models
 import netfax.lease
 import netfax.lines.models

@@ -33,7 +33,7 @@ class Job(Enum):
 
     CONVERT = JobName("outbound", "jobs.outbound.convert")
     # Served by the bridge of the gateway that the job names first.
-    PLACE_CALL = JobName("calls", "ami_bridge.intake.place_call")
+    PLACE_CALLS = JobName("calls", "ami_bridge.intake.place_calls")
     HANG_UP = JobName("calls", "ami_bridge.intake.hang_up")
     RELOAD_GATEWAY = JobName("calls", "ami_bridge.intake.reload_gateway")
     WAKE_DISPATCHER = JobName("", "")

@@ -7,10 +7,13 @@ import json
 import os
 import secrets
 from functools import cache
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from netfax.errors import UserError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -39,7 +42,7 @@ MEDIA_OFFSETS = {
 class Settings(BaseSettings):
     """Read from `NETFAX_*` environment variables; the defaults run the all-in-one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="NETFAX_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="NETFAX_", env_ignore_empty=True, frozen=True)
 
     home: Path = CHECKOUT / ".netfax"
     port_base: int = Field(default=18000, ge=1024, le=64000)
@@ -48,12 +51,18 @@ class Settings(BaseSettings):
     asterisk_root: Path | None = None
     # The name of the gateway (one Asterisk with its bridge and AGI service) that this process belongs to.
     gateway: str = "gw1"
-    # Address on which the gateway listens for SIP and IAX2; AMI and AGI stay on loopback.
+    # IPv4 address on which the gateway listens for SIP and IAX2; AMI and AGI stay on loopback.
     line_address: str = "127.0.0.1"
     # Address on which the portal listens.
     portal_address: str = "127.0.0.1"
     # How many proxies before the portal are believed about the visitor's address, host and scheme.
     trusted_proxies: int = Field(default=0, ge=0, le=5)
+
+    @field_validator("line_address")
+    @classmethod
+    def _by_ipv4(cls, address: str) -> str:
+        """Trunks are spoken to by IPv4 alone."""
+        return str(IPv4Address(address))
 
     @field_validator("home", "asterisk_root")
     @classmethod
@@ -113,19 +122,40 @@ class Settings(BaseSettings):
 
 
 # `attempt_prefix` marks our call ids in Asterisk's events: whoever knows it could forge one past the event filter.
-SECRET_NAMES = ("redis", "ami_bridge", "ami_apply", "ami_network", "session", "attempt_prefix")
+SECRET_NAMES = ("redis", "agi", "ami_bridge", "ami_apply", "ami_network", "session", "attempt_prefix")
+
+
+class BrokenSecrets(UserError):
+    code = "broken_secrets"
+    en = (
+        "{path} can't be read as the secrets of a NetFax: put it back from a backup. Without one delete it: the next "
+        "start makes new secrets, users sign in anew, and calls that are on the line are not followed to their end."
+    )
+    zh = (
+        "{path} 不是有效的 NetFax 密钥文件：请从备份恢复。没有备份时请删除它：下次启动会生成新的密钥，"
+        "用户须重新登陆，正在进行的呼叫将无法跟踪到结束。"
+    )
 
 
 @cache
 def _secrets(home: Path) -> dict[str, str]:
-    stored: dict[str, str] = json.loads((home / "secrets.json").read_text())
+    return _read_secrets(home / "secrets.json")
+
+
+def _read_secrets(path: Path) -> dict[str, str]:
+    try:
+        stored = json.loads(path.read_text())
+    except ValueError:
+        stored = None
+    if not isinstance(stored, dict) or not all(isinstance(value, str) and value for value in stored.values()):
+        raise BrokenSecrets(path=path)
     return stored
 
 
 def make_secrets(home: Path) -> None:
     """Make the installation's secrets at its first start, mode 0600; secrets that exist are kept."""
     path = home / "secrets.json"
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    known = _read_secrets(path) if path.exists() else {}
     missing = [name for name in SECRET_NAMES if name not in known]
     if not missing:
         return

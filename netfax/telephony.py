@@ -13,6 +13,11 @@ SPOOL_IN = "spool/in"
 JOURNAL = "journal"
 CEL_CSV = "cel/cel.csv"
 
+# --- Whom the gateway's SIP answers though it is no trunk: our own question whether it lives ---
+# A trunk's name has no capital letters.
+PROBE_ENDPOINT = "PROBE"
+PROBE_ADDRESS = "127.0.0.9"
+
 # --- Contexts ---
 CONTEXT_OUT = "netfax-out"
 CONTEXT_IN = "netfax-in"
@@ -60,7 +65,7 @@ DECISION_UNALLOCATED = "unallocated"  # Q.850 cause 1
 DECISION_CONGESTION = "congestion"  # Q.850 cause 34
 REFUSAL_CAUSES = {DECISION_UNALLOCATED: 1, DECISION_CONGESTION: 34}
 
-# --- AGI scripts: agi://127.0.0.1:PORT/<script>, argument 1 is the id ---
+# --- AGI scripts: agi://127.0.0.1:PORT/<script>, argument 1 is the id; after the last comes the secret `agi` ---
 AGI_INBOUND_START = "inbound_start"  # arguments: reception id, trunk name
 AGI_INBOUND_DONE = "inbound_done"  # argument: reception id
 AGI_OUTCOME = "outcome"  # argument: attempt id

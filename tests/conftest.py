@@ -3,12 +3,14 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
@@ -56,11 +58,19 @@ def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     forget_process_state()
 
 
+@pytest.fixture(autouse=True)
+def _log_as_at_first() -> Iterator[None]:
+    """A command that a test runs sets up the log of the whole process."""
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A private PostgreSQL on a Unix socket, ended with the session."""
     # Sockets have short names, and PostgreSQL refuses to run as root.
     # Beside pytest's own folders: those are closed to other users whenever a pytest begins.
+    _clear_folders_of_the_killed()
     socket_folder = Path(f"/tmp/netfax-pg-{os.getpid()}")  # noqa: S108
     socket_folder.mkdir(mode=0o700)
     prefix = _as_postgres(socket_folder)
@@ -100,6 +110,14 @@ def postgres_url() -> Iterator[str]:
         server.terminate()
         server.wait(20)
         shutil.rmtree(socket_folder)
+
+
+def _clear_folders_of_the_killed() -> None:
+    """A server ends with its tests however they end; its folder stays where they were killed."""
+    for folder in Path("/tmp").glob("netfax-pg-*"):  # noqa: S108
+        with socket.socket(socket.AF_UNIX) as server:
+            if server.connect_ex(str(folder / ".s.PGSQL.5432")) and folder.stat().st_mtime < time.time() - 60:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _as_postgres(folder: Path) -> list[str | Path]:

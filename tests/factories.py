@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import update
 
 from netfax.db import UnitOfWork, now, unit_of_work
-from netfax.faxes.dial import claim_attempt
+from netfax.faxes.dial import claim_attempts
 from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import change_state, record
@@ -125,7 +125,7 @@ def call_ends(outcome: CallOutcome) -> None:
     """Let the one open call be placed and end so."""
     attempt_id = only_attempt()
     with unit_of_work() as uow:
-        claim_attempt(uow, attempt_id, "boot")
+        claim_attempts(uow, [attempt_id], "boot")
     with unit_of_work() as uow:
         finish_attempt(uow, attempt_id, outcome, actor="test")
 

@@ -7,11 +7,12 @@ from netfax.settings import Settings
 
 
 class RawCaller:
-    """Calls from the address of the demo trunk `pstn`."""
+    """Calls from the address of the demo trunk `pstn`, or another."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, address: str = network.T38_ADDRESS) -> None:
+        self._address = address
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((network.T38_ADDRESS, 0))
+        self._socket.bind((address, 0))
         self._socket.settimeout(15)
         self._gateway = (settings.line_address, settings.port("gateway_sip"))
 
@@ -23,7 +24,7 @@ class RawCaller:
 
     def request(self, method: str, user: str, caller: str, call: str) -> None:
         me = ":".join(map(str, self._socket.getsockname()))
-        address = network.T38_ADDRESS
+        address = self._address
         sdp = f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n"
         body = sdp if method == "INVITE" else ""
         lines = [

@@ -38,7 +38,7 @@ def _user_error(error: UserError) -> tuple[str, int]:
 
 
 def _stale_form(_error: HTTPException) -> tuple[str, int]:
-    return _page(_("This form is no longer valid. Go back, load the page again and repeat."), 400)
+    return _page(_("This form is no longer valid. Go back, load the page again and repeat."), 400, stale=True)
 
 
 def _http_error(error: HTTPException) -> tuple[str, int]:
@@ -57,5 +57,6 @@ def _megabytes() -> int:
     return largest_upload() // 1_048_576
 
 
-def _page(sentence: str, status: int) -> tuple[str, int]:
-    return render_template("error.html", sentence=sentence, status=status), status
+def _page(sentence: str, status: int, *, stale: bool = False) -> tuple[str, int]:
+    """`stale` for the scripts: the form's token is of an earlier session."""
+    return render_template("error.html", sentence=sentence, status=status, stale=stale), status

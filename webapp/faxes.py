@@ -11,7 +11,7 @@ from netfax.faxes.listing import Page, just_ended, send_queue, sent_list
 from netfax.faxes.models import MailboxItem
 from webapp.details import read_details
 from webapp.identity import me, viewer
-from webapp.paging import page_number
+from webapp.paging import page_wanted
 from webapp.rows import FaxRow, fax_rows
 from webapp.shown import priorities
 from webapp.times import zone
@@ -54,7 +54,7 @@ def queue_rows() -> str:
 @blueprint.get("/sent")
 def sent() -> str:
     with reading() as uow:
-        found = sent_list(uow, viewer(), page=page_number(), size=me().rows_per_page)
+        found = page_wanted(lambda number: sent_list(uow, viewer(), page=number, size=me().rows_per_page))
         page = Page(fax_rows(uow, viewer(), found.rows), found.total, found.number, found.size)
     return render_template("sent.html", page=page)
 
@@ -75,7 +75,7 @@ def details_page(fax: str, change: Change = Change()) -> str:
 
 def _read_queue() -> Queue:
     with reading() as uow:
-        page = send_queue(uow, viewer(), page=page_number(), size=me().rows_per_page)
+        page = page_wanted(lambda number: send_queue(uow, viewer(), page=number, size=me().rows_per_page))
         since = now() - STAYS_IN_SIGHT
         ended = just_ended(uow, viewer(), since, most=MOST_IN_SIGHT) if page.number == 1 else []
         rows = fax_rows(uow, viewer(), sorted([*page.rows, *ended], key=lambda item: item.id, reverse=True))

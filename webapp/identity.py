@@ -76,8 +76,8 @@ def _gate() -> AnyResponse | None:
         return None
     if request.endpoint in PUBLIC or current_user.is_authenticated:
         return None
-    if "HX-Request" in request.headers:
-        # A page that renews itself goes to the sign-in as a whole.
+    if "HX-Request" in request.headers and request.method == "GET":
+        # A page that renews itself goes to the sign-in as a whole; what somebody has written stays with him.
         return Response(status=401, headers={"HX-Redirect": url_for("signin.form")})
     if request.method != "GET":
         abort(401)

@@ -13,7 +13,7 @@ from netfax.faxes.models import Direction
 from netfax.numbers.write import display
 from netfax.org.homes import home_of
 from webapp.identity import me, viewer
-from webapp.paging import page_number
+from webapp.paging import page_wanted
 from webapp.rows import FaxRow, fax_rows
 
 blueprint = Blueprint("mailbox", __name__)
@@ -60,7 +60,8 @@ def inbox_rows() -> str:
 def _read_inbox() -> Inbox:
     with reading() as uow:
         home = home_of(uow, viewer())
-        found = mailbox(uow, viewer(), Direction.IN, page=page_number(), size=me().rows_per_page)
+        size = me().rows_per_page
+        found = page_wanted(lambda number: mailbox(uow, viewer(), Direction.IN, page=number, size=size))
         page = Page(fax_rows(uow, viewer(), found.rows), found.total, found.number, found.size)
         arriving = [
             Arriving(

@@ -1,8 +1,19 @@
 """Pages of a list in the address bar."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from flask import request
 
-from netfax.faxes.listing import LAST_PAGE
+from netfax.faxes.listing import LAST_PAGE, Page
+
+T = TypeVar("T")
+
+
+def page_wanted(read: Callable[[int], Page[T]]) -> Page[T]:
+    """The page that the address asks for, or the last one there is: lists shrink while somebody looks at them."""
+    found = read(page_number())
+    return found if found.number <= found.pages else read(found.pages)
 
 
 def page_number() -> int:

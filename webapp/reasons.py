@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from netfax.db import UnitOfWork, now
 from netfax.faxes.dispatch import is_within
 from netfax.faxes.models import Attempt, Delivery
-from netfax.faxes.results import Cause
+from netfax.faxes.results import Cause, detail_text
 from netfax.faxes.retry import RULES
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import get_int, get_text
+from webapp.language import language
 from webapp.shown import cause_text, clauses, joined, sentences
 from webapp.times import minute, near
 from webapp.words import _
@@ -54,7 +55,7 @@ def reason(delivery: Delivery, calling: Calling) -> str:
         case DeliveryState.QUEUED:
             return _next_call(delivery, calling)
         case DeliveryState.FAILED if delivery.cause is Cause.BAD_DOCUMENT and delivery.cause_detail:
-            return delivery.cause_detail
+            return detail_text(delivery.cause_detail, language())
         case DeliveryState.PARTIAL:
             return sentences(_confirmed_pages(delivery), cause_text(delivery.cause))
         case DeliveryState.CANCELLED if delivery.pages_confirmed:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from netfax.db import UnitOfWork
+from netfax.documents.errors import read_note
 from netfax.faxes import inside
 from netfax.faxes.history import Act, read_act
 from netfax.faxes.listing import history
@@ -14,6 +15,7 @@ from netfax.faxes.retry import USUAL
 from netfax.faxes.states import DeliveryState
 from netfax.org.service import UnknownUser, find_user
 from netfax.telephony import MODE_AUDIO
+from webapp.language import language
 from webapp.shown import StateShown, cause_text, priorities, state_shown
 from webapp.times import minute
 from webapp.words import _
@@ -120,6 +122,8 @@ def _why(change: StateChange) -> str:
             return _("Planned for %(time)s.", time=minute(datetime.fromisoformat(at)))
         case Act.PRIORITY, priority:
             return _("Priority “%(word)s”.", word=priorities()[priority])
+    if (error := read_note(change.reason)) is not None:
+        return error.text(language())
     return cause_text(Cause(change.reason)) if change.reason in list(Cause) else ""
 
 
@@ -155,7 +159,7 @@ def _call(number: int, attempt: Attempt, delivery: Delivery) -> Call:
 
 
 def _how_it_ended(attempt: Attempt) -> str:
-    if attempt.cause is Cause.CALL_FAILED and attempt.originated_at is None:
+    if attempt.cause in (Cause.CALL_FAILED, Cause.CANCELLED) and attempt.originated_at is None:
         return _("It was not placed.")
     return cause_text(attempt.cause)
 

@@ -7,6 +7,11 @@ from netfax.errors import UserError
 class DocumentError(UserError):
     """A document that can't become a fax."""
 
+    @property
+    def note(self) -> str:
+        """The error as a fax keeps it, in no language: its code and the file's name; `read_note` reads it."""
+        return f"{self.code} {self.values.get('name', '')}".rstrip()
+
 
 class Refusal(Exception):
     """Raised where a file is opened, which knows no names: the caller makes the error of it."""
@@ -87,3 +92,12 @@ WORKER_ERRORS: dict[str, type[DocumentError]] = {
     error.code: error
     for error in (EmptyFile, UnknownKind, EncryptedDocument, DamagedDocument, TooManyPages, PageTooLarge, TooHeavy)
 }
+# What drawing can end with.
+_DRAWING_ERRORS = WORKER_ERRORS | {error.code: error for error in (FileTooLarge, NotDrawable)}
+
+
+def read_note(note: str) -> DocumentError | None:
+    """The error of which a fax has kept this note; None for any other text."""
+    code, _, name = note.partition(" ")
+    error = _DRAWING_ERRORS.get(code)
+    return error(name=name) if error is not None and name else None

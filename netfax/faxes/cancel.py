@@ -31,9 +31,10 @@ def cancel(uow: UnitOfWork, viewer: Viewer, item_uuid: str) -> DeliveryState:
         delivery.cause = Cause.CANCELLED
         change_state(uow, delivery, DeliveryState.CANCELLED, actor=viewer.login)
         return delivery.state
-    delivery.cancel_asked_at = now()
-    # Who asked: the end itself is told by the call.
-    record(uow, delivery, delivery.state, actor=viewer.login, reason=Act.CANCEL_ASKED)
+    if delivery.cancel_asked_at is None:
+        delivery.cancel_asked_at = now()
+        # Who asked: the end itself is told by the call.
+        record(uow, delivery, delivery.state, actor=viewer.login, reason=Act.CANCEL_ASKED)
     attempt = open_attempt(delivery)
     if attempt is not None:
         uow.session.flush()

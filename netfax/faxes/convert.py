@@ -133,8 +133,8 @@ def _fail(uow: UnitOfWork, submission_uuid: str, error: DocumentError) -> None:
     for delivery in _deliveries(uow, submission):
         if delivery.state is DeliveryState.CONVERTING:
             delivery.cause = Cause.BAD_DOCUMENT
-            delivery.cause_detail = error.text(submission.user.language)
-            change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=error.code)
+            delivery.cause_detail = error.note
+            change_state(uow, delivery, DeliveryState.FAILED, actor=ACTOR, reason=error.note)
     _settle(uow, submission)
 
 

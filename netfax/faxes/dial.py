@@ -5,18 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import structlog
 from sqlalchemy import or_, select, update
+from sqlalchemy.orm import joinedload
 
 from netfax import telephony
 from netfax.db import UnitOfWork, now
-from netfax.faxes.models import Attempt, Delivery
+from netfax.faxes.models import Attempt, Delivery, Document, Submission
 from netfax.faxes.results import longest_call
 from netfax.lines.models import Trunk, TrunkKind
+from netfax.numbers.errors import NotAFaxNumber
+from netfax.numbers.home import Home
 from netfax.numbers.write import FaxNumber, dial_string, station_id
 from netfax.org.homes import system_home
 from netfax.org.models import OwnedNumber
 from netfax.params.service import get_int, get_text
 from netfax.storage.service import path_of
+
+log = structlog.get_logger()
 
 # For what a channel still does when its call is over.
 JOURNAL_TIME = timedelta(seconds=30)
@@ -36,30 +42,46 @@ class CallPlan:
     fine: bool
 
 
-def waiting_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
-    """The attempts of a gateway that nobody has placed yet, oldest first."""
+def plan_calls(uow: UnitOfWork, gateway: str, besides: Collection[str] = ()) -> tuple[list[CallPlan], dict[str, str]]:
+    """The calls of a gateway that nobody has placed yet, oldest first, `besides` excepted.
+
+    Also what is wrong with the numbers that can't be dialled from here, by attempt id.
+    """
     query = (
-        select(Attempt.id)
+        select(Attempt)
         .where(Attempt.gateway == gateway, Attempt.ended_at.is_(None), Attempt.originated_at.is_(None))
+        .where(Attempt.id.not_in(besides))
+        .options(
+            joinedload(Attempt.trunk),
+            joinedload(Attempt.delivery)
+            .joinedload(Delivery.submission)
+            .joinedload(Submission.document)
+            .joinedload(Document.blob),
+        )
         .order_by(Attempt.created_at)
     )
-    return list(uow.session.scalars(query))
-
-
-def plan_call(uow: UnitOfWork, attempt_id: str) -> CallPlan | None:
-    """The plan of an attempt that nobody has placed yet; None when there is nothing (any more) to place."""
-    attempt = uow.session.get(Attempt, attempt_id)
-    if attempt is None or attempt.originated_at is not None or attempt.ended_at is not None:
-        return None
-    delivery = attempt.delivery
-    document = delivery.submission.document
-    if document is None:
-        return None
+    attempts = list(uow.session.scalars(query))
+    senders = _sender_numbers(uow, {attempt.delivery.user_id for attempt in attempts})
     home = system_home(uow)
-    number = FaxNumber(identity=delivery.identity, extension=delivery.extension)
-    sender = _sender_number(uow, delivery)
+    plans, undialable = [], {}
+    for attempt in attempts:
+        document = attempt.delivery.submission.document
+        if document is None:
+            continue
+        try:
+            plans.append(_plan(uow, attempt, document, senders.get(attempt.delivery.user_id, ""), home))
+        except NotAFaxNumber as error:
+            undialable[attempt.id] = error.code
+        except Exception:
+            # A defect of ours, or a row that nobody of ours has written: the sweep takes this call back.
+            log.exception("call.not_planned", attempt=attempt.id)
+    return plans, undialable
+
+
+def _plan(uow: UnitOfWork, attempt: Attempt, document: Document, sender: str, home: Home) -> CallPlan:
+    number = FaxNumber(identity=attempt.delivery.identity, extension=attempt.delivery.extension)
     return CallPlan(
-        attempt_id=attempt_id,
+        attempt_id=attempt.id,
         channel=_channel(attempt.trunk, dial_string(number, home)),
         caller_id=dial_string(FaxNumber(identity=sender, extension=""), home) if sender else "",
         variables=_variables(uow, attempt, number, sender),
@@ -70,10 +92,10 @@ def plan_call(uow: UnitOfWork, attempt_id: str) -> CallPlan | None:
     )
 
 
-def cancel_asked(uow: UnitOfWork, attempt_id: str) -> bool:
-    """Whether the sender has taken the fax back since its call was decided on."""
-    query = select(Delivery.cancel_asked_at).join(Attempt, Attempt.delivery_id == Delivery.id)
-    return uow.session.scalar(query.where(Attempt.id == attempt_id)) is not None
+def cancel_asked(uow: UnitOfWork, attempt_ids: Collection[str]) -> set[str]:
+    """Of calls, those whose fax its sender has taken back since they were decided on."""
+    query = select(Attempt.id).join(Delivery, Attempt.delivery_id == Delivery.id)
+    return set(uow.session.scalars(query.where(Attempt.id.in_(attempt_ids), Delivery.cancel_asked_at.is_not(None))))
 
 
 def cancelled_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
@@ -86,16 +108,19 @@ def cancelled_attempts(uow: UnitOfWork, gateway: str) -> list[str]:
     return list(uow.session.scalars(query))
 
 
-def claim_attempt(uow: UnitOfWork, attempt_id: str, boot: str) -> datetime | None:
-    """Claim the right to place the call; the claim for one caller alone. The commit comes before the Originate."""
-    claim: datetime | None = uow.session.scalar(
+def claim_attempts(uow: UnitOfWork, attempt_ids: Collection[str], boot: str) -> dict[str, datetime]:
+    """Claim the right to place calls: the claims of those that are for this caller alone.
+
+    The commit comes before the Originate.
+    """
+    won = uow.session.execute(
         update(Attempt)
-        .where(Attempt.id == attempt_id, Attempt.originated_at.is_(None), Attempt.ended_at.is_(None))
+        .where(Attempt.id.in_(attempt_ids), Attempt.originated_at.is_(None), Attempt.ended_at.is_(None))
         .values(originated_at=now(), boot=boot)
-        .returning(Attempt.originated_at)
+        .returning(Attempt.id, Attempt.originated_at)
         .execution_options(synchronize_session=False)
     )
-    return claim
+    return {attempt_id: claim for attempt_id, claim in won if claim is not None}
 
 
 def give_back_attempt(uow: UnitOfWork, attempt_id: str, claim: datetime) -> None:
@@ -113,10 +138,10 @@ def give_back_attempt(uow: UnitOfWork, attempt_id: str, claim: datetime) -> None
     )
 
 
-def claim_of(uow: UnitOfWork, attempt_id: str) -> datetime | None:
-    """The claim under which a call with this id may be on the line; None when there is none, or the call is over."""
-    query = select(Attempt.originated_at).where(Attempt.id == attempt_id, Attempt.ended_at.is_(None))
-    return uow.session.scalar(query)
+def claims_of(uow: UnitOfWork, attempt_ids: Collection[str]) -> dict[str, datetime]:
+    """The claims under which calls with these ids may be on the line; none for those that are over."""
+    query = select(Attempt.id, Attempt.originated_at).where(Attempt.id.in_(attempt_ids), Attempt.ended_at.is_(None))
+    return {attempt_id: claim for attempt_id, claim in uow.session.execute(query) if claim is not None}
 
 
 def unclaimed(uow: UnitOfWork, call_ids: Collection[str]) -> list[str]:
@@ -152,12 +177,12 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
     }
 
 
-def _sender_number(uow: UnitOfWork, delivery: Delivery) -> str:
-    """The sender's own fax number is what the far end sees (R3.9)."""
+def _sender_numbers(uow: UnitOfWork, user_ids: Collection[int]) -> dict[int, str]:
+    """By user his own fax number, which is what the far end sees (R3.9)."""
     query = (
-        select(OwnedNumber.identity)
-        .where(OwnedNumber.user_id == delivery.user_id)
-        .order_by(OwnedNumber.main.desc(), OwnedNumber.identity)
-        .limit(1)
+        select(OwnedNumber.user_id, OwnedNumber.identity)
+        .where(OwnedNumber.user_id.in_(user_ids))
+        # The best comes last, and stays.
+        .order_by(OwnedNumber.main, OwnedNumber.identity.desc())
     )
-    return uow.session.scalar(query) or ""
+    return {user_id: identity for user_id, identity in uow.session.execute(query) if user_id is not None}

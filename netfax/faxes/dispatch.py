@@ -1,19 +1,20 @@
 """Which due deliveries get a port now: one dispatcher at a time, whose waiting room is a memory of the database."""
 
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import joinedload
 
 from netfax import alarms
+from netfax.clock import clock_step
 from netfax.db import UnitOfWork, now
-from netfax.faxes.finish import end_without_route
+from netfax.faxes.finish import end_without_route, known_destinations
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Attempt, Delivery, Destination, Priority
 from netfax.faxes.results import Cause
@@ -44,8 +45,6 @@ MOST_ROWS = 500
 _RANK = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
 # What ends when its time is over.
 _EXPIRES = (DeliveryState.CONVERTING, DeliveryState.QUEUED, DeliveryState.SCHEDULED)
-# More than NTP ever steps, and less than a person sees.
-CLOCK_STEP = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,12 @@ class Round:
 class Dispatcher:
     """Gives free ports to due deliveries, best first; what it remembers is as old as its lease's fence.
 
-    Never more calls than free ports, one call at a time to a number. `undo` must be called when the transaction of a
-    round has failed, and `forget` when what was taken out of the waiting room is still to be done.
+    Never more calls than free ports, one call at a time to a number. `forget` must be called when the transaction of a
+    round has failed, and when what was taken out of the waiting room is still to be done.
     """
 
-    def __init__(self, holder: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, holder: str) -> None:
         self._holder = holder
-        self._monotonic = monotonic
-        # When the monotonic clock began, by the wall clock.
-        self._clock = now() - timedelta(seconds=monotonic())
-        # By how much it was moved since, as far as no committed round has moved the ends of faxes with it.
-        self._step = self._moved = timedelta()
         self.forget()
 
     def forget(self) -> None:
@@ -80,28 +74,18 @@ class Dispatcher:
         self._inside: dict[int, deque[int]] = {}
         self._trunks: list[TrunkFacts] = []
 
-    def undo(self) -> None:
-        """The transaction of the last round has failed: what it did is still to be done."""
-        self._step += self._moved
-        self._moved = timedelta()
-        self.forget()
-
     def let_go(self, uow: UnitOfWork) -> None:
         """Let the next dispatcher begin at once."""
         let_go(uow, LEASE, self._holder)
 
     def round(self, uow: UnitOfWork) -> Round:
         """One round, in one transaction; nothing while another dispatcher has the lease."""
-        self._step += self._clock_step()
-        self._moved = timedelta()
         fence = hold_lease(uow, LEASE, self._holder, renew=self._fence is None)
         if fence is None:
-            # Whoever has the lease has seen the clock move.
-            self._step = timedelta()
             self.forget()
             return Round()
         self._learn(uow, fence)
-        self._move_ends(uow)
+        _move_ends(uow, clock_step(uow))
         begun = _begin_planned(uow)
         ended = _end_expired(uow)
         admitted = self._admit(uow)
@@ -137,16 +121,6 @@ class Dispatcher:
             )
         self._trunks = trunks
 
-    def _move_ends(self, uow: UnitOfWork) -> None:
-        self._moved, self._step = self._step, timedelta()
-        if abs(self._moved) > CLOCK_STEP:
-            _move_ends(uow, self._moved)
-
-    def _clock_step(self) -> timedelta:
-        """By how much the clock was moved since the last round, whoever had the lease then."""
-        before, self._clock = self._clock, now() - timedelta(seconds=self._monotonic())
-        return self._clock - before
-
     def _admit(self, uow: UnitOfWork) -> int:
         """Take what has become due into the waiting room, or among those that go to a number of ours; how many."""
         due = (
@@ -177,6 +151,7 @@ class Dispatcher:
             .execution_options(synchronize_session=False)
         ).all()
         inside = ours(uow, [row.identity for row in rows])
+        without_route: list[int] = []
         for row in sorted(rows, key=lambda row: (row.next_try_at, row.id)):
             if row.identity in inside:
                 self._inside.setdefault(row.user_id, deque()).append(row.id)
@@ -186,7 +161,8 @@ class Dispatcher:
                 rank = _RANK[row.priority]
                 self._room.add(Waiting(row.id, row.identity, rank, row.tenant_id, row.user_id, route))
             else:
-                end_without_route(uow, uow.session.get_one(Delivery, row.id), actor=ACTOR)
+                without_route.append(row.id)
+        end_without_route(uow, without_route, actor=ACTOR)
         return len(rows)
 
     def _route(self, identity: str, avoid: Sequence[int]) -> tuple[int, ...]:
@@ -202,16 +178,19 @@ class Dispatcher:
         free = self._free(uow, line)
         caps = Caps(get_int(uow, "user_calls"), get_int(uow, "domain_calls"))
         troubled = {trunk.id for trunk in self._trunks if trunk.troubled}
-        calls = 0
+        calls: list[tuple[str, Delivery, int]] = []
+        more = True
         for _ in range(MOST_ROWS):
             taken = self._room.take(free, line, caps, troubled)
             if taken is None:
-                return calls, False
+                more = False
+                break
             waiting, trunk_id = taken
             delivery = _still_waiting(uow, waiting.id)
             if delivery is None:
                 continue
-            if not self._place(uow, delivery, trunk_id):
+            attempt_id = new_attempt_id(settings().secret("attempt_prefix"))
+            if claim_port(uow, trunk_id, attempt_id) is None:
                 # An incoming call had the port first; the delivery is as due as before.
                 self._room.add(waiting)
                 free[trunk_id] = 0
@@ -219,10 +198,12 @@ class Dispatcher:
             self._room.serve(waiting)
             free[trunk_id] -= 1
             line.add(waiting.identity, waiting.tenant_id, waiting.user_id, trunk_id)
-            calls += 1
-            if calls == MOST_CALLS:
+            calls.append((attempt_id, delivery, trunk_id))
+            if len(calls) == MOST_CALLS:
                 break
-        return calls, True
+        if calls:
+            self._intend(uow, calls)
+        return len(calls), more
 
     def _free(self, uow: UnitOfWork, line: OnTheLine) -> dict[int, int]:
         """How many ports a call out may take on each trunk."""
@@ -235,40 +216,40 @@ class Dispatcher:
                 free[trunk.id] = min(free.get(trunk.id, 0), max(0, trunk.max_out - line.trunks[trunk.id]))
         return free
 
-    def _place(self, uow: UnitOfWork, delivery: Delivery, trunk_id: int) -> bool:
-        """Claim a port of the trunk and commit the intent to call; False when none is free."""
-        attempt_id = new_attempt_id(settings().secret("attempt_prefix"))
-        if claim_port(uow, trunk_id, attempt_id) is None:
-            return False
-        trunk = next(each for each in self._trunks if each.id == trunk_id)
-        parameters = call_parameters(uow, delivery)
-        uow.session.add(
-            Attempt(
-                id=attempt_id,
-                delivery_id=delivery.id,
-                trunk_id=trunk.id,
-                gateway=trunk.gateway,
-                number=len(delivery.attempts) + 1,
-                first_page=delivery.pages_confirmed + 1,
-                asked_mode=parameters.mode,
-                modem=parameters.modem,
-                ecm=parameters.ecm,
-                fine=parameters.fine,
+    def _intend(self, uow: UnitOfWork, calls: Sequence[tuple[str, Delivery, int]]) -> None:
+        """Write the intent to make calls (attempt id, delivery, trunk id), each of which has its port."""
+        trunks = {trunk.id: trunk for trunk in self._trunks}
+        known = known_destinations(uow, [delivery.identity for _, delivery, _ in calls])
+        for attempt_id, delivery, trunk_id in calls:
+            trunk = trunks[trunk_id]
+            parameters = call_parameters(delivery, known.get(delivery.identity))
+            uow.session.add(
+                Attempt(
+                    id=attempt_id,
+                    delivery_id=delivery.id,
+                    trunk_id=trunk.id,
+                    gateway=trunk.gateway,
+                    number=len(delivery.attempts) + 1,
+                    first_page=delivery.pages_confirmed + 1,
+                    asked_mode=parameters.mode,
+                    modem=parameters.modem,
+                    ecm=parameters.ecm,
+                    fine=parameters.fine,
+                )
             )
-        )
-        change_state(uow, delivery, DeliveryState.DIALING, actor=ACTOR, reason=trunk.name)
-        uow.enqueue(Job.PLACE_CALL, trunk.gateway, attempt_id)
-        return True
+            change_state(uow, delivery, DeliveryState.DIALING, actor=ACTOR, reason=trunk.name)
+        # A gateway's bridge takes all that wait for it at once.
+        for gateway in sorted({trunks[trunk_id].gateway for _, _, trunk_id in calls}):
+            uow.enqueue(Job.PLACE_CALLS, gateway)
 
 
-def call_parameters(uow: UnitOfWork, delivery: Delivery) -> CallParameters:
+def call_parameters(delivery: Delivery, known: Destination | None) -> CallParameters:
     """How the next call is made: as the last one's end asks for, or as has worked for this number before."""
     ended = [attempt for attempt in delivery.attempts if attempt.ended_at is not None]
     if ended:
         last = ended[-1]
         made = CallParameters(last.asked_mode, last.modem, last.ecm, last.fine)
         return changed(made, last.cause) if last.cause is not None else made
-    known = uow.session.get(Destination, delivery.identity)
     if known is None or abs(now() - known.learned_at) > MEMORY:
         return USUAL
     return CallParameters(known.asked_mode, known.modem, known.ecm, known.fine)
@@ -306,10 +287,23 @@ def _may_call(uow: UnitOfWork) -> bool:
 
 
 def _move_ends(uow: UnitOfWork, step: timedelta) -> None:
-    """Where the clock was moved, move the ends of what waits with it: no fax expires by a wrong clock."""
+    """Where the clock was moved, move the ends of what waits with it: no fax expires by a wrong clock.
+
+    What is planned for a time to come ends so long after that time. What may have been accepted after a step back has
+    its end by the new clock already; an older fax only lives longer by it.
+    """
+    if not step:
+        return
     log.warning("dispatch.clock_moved", seconds=step.total_seconds())
-    waiting = select(Delivery).where(Delivery.state.in_(OPEN_STATES), Delivery.expires_at.is_not(None))
-    waiting = waiting.order_by(Delivery.id)
+    at = now()
+    conditions = [
+        Delivery.state.in_(OPEN_STATES),
+        Delivery.expires_at.is_not(None),
+        or_(Delivery.planned_at.is_(None), Delivery.planned_at <= at),
+    ]
+    if step < timedelta():
+        conditions.append(Delivery.created_at > at)
+    waiting = select(Delivery).where(*conditions).order_by(Delivery.id)
     for delivery in uow.session.scalars(waiting.with_for_update()):
         delivery.expires_at = delivery.expires_at + step if delivery.expires_at else None
 
@@ -338,12 +332,14 @@ def _due_rows(uow: UnitOfWork, state: DeliveryState, *due: object) -> list[Deliv
 
 
 def _still_waiting(uow: UnitOfWork, delivery_id: int) -> Delivery | None:
-    """The delivery, locked, if it is what the waiting room remembers."""
-    return uow.session.scalar(
+    """The delivery, locked, with its calls, if it is what the waiting room remembers."""
+    query = (
         select(Delivery)
         .where(Delivery.id == delivery_id, Delivery.state == DeliveryState.QUEUED, Delivery.admitted)
-        .with_for_update()
+        .options(joinedload(Delivery.attempts))
+        .with_for_update(of=Delivery)
     )
+    return uow.session.scalars(query).unique().one_or_none()
 
 
 def _on_the_line(uow: UnitOfWork) -> OnTheLine:

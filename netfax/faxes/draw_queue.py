@@ -19,7 +19,7 @@ from netfax.queue import Job
 LEASE = timedelta(seconds=120)
 # After a fault of our own.
 PAUSE = timedelta(seconds=60)
-# After a worker that was killed.
+# After the second worker that died of it, or beside it.
 AFTER_DEATH = timedelta(seconds=15)
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # What is planned for a time farther away is drawn when nothing else waits.
@@ -75,13 +75,16 @@ def _bring_near(uow: UnitOfWork) -> None:
 
 
 def let_go_drawings(uow: UnitOfWork) -> None:
-    """What this machine's worker was drawing when it was killed can soon be drawn: called at the worker's start.
+    """What this machine's worker was drawing when it was killed is drawn anew: called at the worker's start.
 
-    Others come first: it may be what has killed the worker.
+    At once, behind the others of its user; after a second death others of all users come first, since it may be what
+    kills the worker.
     """
     drawing = select(Submission).where(Submission.draw_after.is_not(None), Submission.drawn_by == _this_machine())
     for submission in uow.session.scalars(drawing.with_for_update(skip_locked=True)):
-        put_off(uow, submission, AFTER_DEATH)
+        submission.draw_deaths += 1
+        put_off(uow, submission, AFTER_DEATH if submission.draw_deaths > 1 else timedelta(0))
+    uow.enqueue(Job.CONVERT)
 
 
 def _let_draw(uow: UnitOfWork, *which: ColumnElement[bool]) -> None:
@@ -120,7 +123,7 @@ def _this_machine() -> str:
 def put_off(uow: UnitOfWork, submission: Submission, pause: timedelta = PAUSE) -> None:
     """Let a submission be drawn after a pause, behind the others of its user."""
     submission.draw_turn = _next_turn(uow, submission)
-    submission.draw_after = now() + pause
+    submission.draw_after = now() + pause if pause else None
     submission.drawn_by = ""
 
 

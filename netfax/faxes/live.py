@@ -19,7 +19,9 @@ log = structlog.get_logger()
 
 WATCHED = "netfax:watched"
 LIVE = "netfax:live:"
-# A watcher says so at least this often; progress older than this is not shown.
+# A watcher says so at least this often: a terminal on a busy machine takes its time between two looks.
+WATCH_SECONDS = 30
+# Progress older than this is not shown.
 KEEP_SECONDS = 8
 
 
@@ -45,7 +47,7 @@ def pages_received(progress: Progress) -> int:
 
 def watch(call_ids: Iterable[str]) -> None:
     """Say that somebody looks at these calls now."""
-    until = time.time() + KEEP_SECONDS
+    until = time.time() + WATCH_SECONDS
     scores = dict.fromkeys(call_ids, until)
     if not scores:
         return

@@ -64,6 +64,8 @@ class Submission(Base):
     # Nobody else draws it before this: `drawn_by` (a machine's worker) is at it, or our own fault has stopped it.
     draw_after: Mapped[datetime | None]
     drawn_by: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    # How many workers have died while they drew it.
+    draw_deaths: Mapped[int] = mapped_column(default=0, server_default="0")
 
     user: Mapped[User] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.position")
@@ -125,7 +127,7 @@ class Delivery(Base):
     priority: Mapped[Priority] = mapped_column(Word(Priority), default=Priority.MEDIUM)
     state: Mapped[DeliveryState] = mapped_column(Word(DeliveryState), default=DeliveryState.CONVERTING)
     cause: Mapped[Cause | None] = mapped_column(Word(Cause))
-    # The document's error where it could not be drawn; otherwise what the far end or the network said.
+    # What the far end or the network said; the note of the document's error where it could not be drawn.
     cause_detail: Mapped[str] = mapped_column(Text, default="")
     pages: Mapped[int] = mapped_column(default=0)
     pages_confirmed: Mapped[int] = mapped_column(default=0)

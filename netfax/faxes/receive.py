@@ -1,15 +1,17 @@
 """A fax comes in: who gets it, and its record once the call has ended."""
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 
-from netfax import telephony
+from netfax import alarms, telephony
 from netfax.db import UnitOfWork, now
 from netfax.faxes.models import Direction, MailboxItem, Reception
-from netfax.faxes.states import ReceptionState
-from netfax.lines.service import claim_port, find_trunk, release_port
+from netfax.faxes.states import UNRECORDED, ReceptionState
+from netfax.lines.service import claim_port, find_trunk, release_ports
 from netfax.numbers.read import from_network
 from netfax.org.homes import system_home
 from netfax.org.models import User
@@ -67,7 +69,7 @@ def decide(uow: UnitOfWork, call: InboundCall) -> str:
 def is_recorded(uow: UnitOfWork, reception_id: str) -> bool:
     """Whether the end of an inbound call is on record."""
     reception = uow.session.get(Reception, reception_id)
-    return reception is not None and reception.state is not ReceptionState.RECEIVING
+    return reception is not None and reception.state not in UNRECORDED
 
 
 def is_on_the_line(uow: UnitOfWork, reception_id: str) -> bool:
@@ -104,10 +106,10 @@ def record_reception(
         owner = find_owner(uow, _identity(uow, call.called)) or system_operator(uow)
         reception = _reception(uow, call, owner)
         uow.session.add(reception)
-    elif reception.state is not ReceptionState.RECEIVING:
+    elif reception.state not in UNRECORDED:
         return None
     _record_result(reception, result, pages)
-    release_port(uow, call.reception_id)
+    release_ports(uow, [call.reception_id])
     if file is not None and pages:
         reception.blob_id = add_blob(uow, file, tenant_id=reception.tenant_id, media_type=FAX_TIFF).id
         uow.session.flush()
@@ -123,10 +125,32 @@ def record_reception(
     return reception
 
 
+def lose_receptions(uow: UnitOfWork, reception_ids: Collection[str]) -> int:
+    """End inbound calls of gateways that nobody hears of any more, without a result; how many.
+
+    Their ports are free, and what they brought is recorded should the gateway come back.
+    """
+    query = select(Reception).where(Reception.id.in_(reception_ids), Reception.ended_at.is_(None))
+    receptions = uow.session.scalars(query.order_by(Reception.id).with_for_update()).all()
+    for reception in receptions:
+        reception.state = ReceptionState.LOST
+        reception.ended_at = now()
+        release_ports(uow, [reception.id])
+    for gateway, calls in Counter(reception.gateway for reception in receptions).items():
+        said = alarms.Said(
+            f"The gateway {gateway} is not heard of any more. Calls that brought a fax then: {calls}; what they "
+            "confirmed lies on its disk, and is recorded when it runs again.",
+            f"网关 {gateway} 已失联，当时有 {calls} 路来电正在接收传真；"
+            "已确认的页面在该网关的磁盘上，恢复运行后会自动入库。",
+        )
+        alarms.raise_alarm(uow, alarms.GATEWAY_LOST, gateway, said)
+    return len(receptions)
+
+
 def note_confirmed(uow: UnitOfWork, reception_id: str, confirmed: int) -> Reception | None:
     """Note how many pages the caller of a call that is not yet recorded was told of; None without its row."""
     reception = uow.session.get(Reception, reception_id, with_for_update=True)
-    if reception is None or reception.state is not ReceptionState.RECEIVING:
+    if reception is None or reception.state not in UNRECORDED:
         return None
     reception.pages_confirmed = max(reception.pages_confirmed, confirmed)
     return reception

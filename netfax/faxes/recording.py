@@ -77,7 +77,9 @@ def _record(reception_id: str, values: Mapping[str, str], spool: Path) -> None:
     with kept_if_recorded([stored] if stored else []), unit_of_work() as uow:
         reception = record_reception(uow, _call(reception_id, values), result, stored, pages)
         if reception is not None:
-            alarms.clear_alarm(uow, alarms.PAGES_LOST, reception_id)
+            if reception.pages >= reception.pages_confirmed:
+                # The disk has taken the pages that it refused at first.
+                alarms.clear_alarm(uow, alarms.PAGES_LOST, reception_id)
             raise_pages_lost(uow, reception)
             if not values:
                 _raise_not_known(uow, reception)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from netfax.documents.errors import read_note
+
 
 class Cause(StrEnum):
     OK = "ok"
@@ -91,6 +93,13 @@ CAUSES: dict[Cause, CauseInfo] = {
         "The time in which it was to be sent has passed; send it again.", "已超过发送期限，请重新发送。"
     ),
 }
+
+
+def detail_text(detail: str, language: str) -> str:
+    """What is known beyond a fax's cause (`Delivery.cause_detail`), a document's error as its sentence."""
+    error = read_note(detail)
+    return error.text(language) if error is not None else detail
+
 
 # Q.850 causes of a call that was never answered.
 Q850: dict[int, Cause] = {

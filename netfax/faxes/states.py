@@ -26,6 +26,8 @@ class ReceptionState(StrEnum):
     PARTIAL = "partially_received"
     # The call ended before a whole page had come: kept for the record, in no mailbox.
     EMPTY = "nothing_received"
+    # Its gateway is not heard of any more: what came lies there, and is recorded if it ever comes back.
+    LOST = "gateway_lost"
 
 
 class Tone(StrEnum):
@@ -73,6 +75,7 @@ STATE_INFO: dict[DeliveryState | ReceptionState, StateInfo] = {
     R.RECEIVED: StateInfo("已接收", "Received", Tone.GOOD, ended=True, success=True),
     R.PARTIAL: StateInfo("部分接收", "Partly received", Tone.DOUBTFUL, ended=True),
     R.EMPTY: StateInfo("未收到页面", "No page received", Tone.BAD, ended=True),
+    R.LOST: StateInfo("网关失联", "Gateway lost", Tone.DOUBTFUL, ended=True),
 }
 
 _BEFORE_A_CALL = {S.QUEUED, S.SCHEDULED, S.HELD, S.AWAITING_APPROVAL, S.FAILED, S.CANCELLED, S.REFUSED}
@@ -91,6 +94,8 @@ STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
 } | {state: frozenset[DeliveryState]() for state in S if STATE_INFO[state].ended}
 
 OPEN_STATES = frozenset(state for state in S if not STATE_INFO[state].ended)
+# What came in by such a call is not on record yet.
+UNRECORDED = frozenset({R.RECEIVING, R.LOST})
 ON_THE_LINE = frozenset({S.DIALING, S.SENDING})
 
 

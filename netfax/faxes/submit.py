@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from netfax.db import UnitOfWork, now, reading, unit_of_work
-from netfax.documents.errors import DocumentError
+from netfax.documents.errors import DocumentError, TooManyPages
 from netfax.documents.inspect import inspect
+from netfax.documents.limits import MAX_PAGES
 from netfax.documents.workshop import DocumentsClosed
 from netfax.errors import UserError
 from netfax.faxes import errors
@@ -171,11 +172,15 @@ class _Checked:
 def _opened(checked: _Checked) -> list[FaxNumber]:
     """The numbers, once the files were opened; `RequestRefused` with every problem otherwise."""
     problems = list(checked.problems)
+    pages = 0
     for upload in checked.uploads:
         try:
-            inspect(upload.path, name=upload.name)
+            before, pages = pages, pages + inspect(upload.path, name=upload.name).pages
         except DocumentError as error:
             problems.append(("attachments", error))
+        else:
+            if before <= MAX_PAGES < pages:
+                problems.append(("attachments", TooManyPages(name=upload.name)))
     if problems:
         raise errors.RequestRefused(sorted(problems, key=lambda problem: FIELDS.index(problem[0])))
     return checked.numbers

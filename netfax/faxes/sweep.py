@@ -8,9 +8,10 @@ from sqlalchemy import or_, select
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now
-from netfax.faxes.finish import finish_attempt
+from netfax.faxes.finish import finish_attempts
 from netfax.faxes.history import wait_until
-from netfax.faxes.models import Attempt, Delivery
+from netfax.faxes.models import Attempt, Delivery, Reception
+from netfax.faxes.receive import lose_receptions
 from netfax.faxes.results import CallOutcome, longest_call
 from netfax.faxes.states import DeliveryState
 from netfax.lease import bridge_lease, is_over
@@ -24,6 +25,8 @@ UNPLACED_TEXT = "nobody has placed the call"
 MOST_ROWS = 100
 # Beyond the longest call; a machine that is mended within it ends its calls itself.
 LOST_SECONDS = 3600
+# Of a call in nobody knows how many pages it has; what comes of it later is recorded all the same.
+LONGEST_IN = 4 * 3600
 # After a fault of our own, the disk above all.
 PUT_OFF = timedelta(seconds=30)
 
@@ -56,40 +59,41 @@ def take_back_unplaced(uow: UnitOfWork) -> int:
         or_(Attempt.created_at < at - UNPLACED, Attempt.created_at > at + CLOCK_TOLERANCE),
     )
     not_placed = CallOutcome(answered=False, error=UNPLACED_TEXT)
-    ended = [
-        finish_attempt(uow, attempt_id, not_placed, actor=ACTOR, unless_placed=True)
-        for attempt_id in uow.session.scalars(query.order_by(Attempt.created_at).limit(MOST_ROWS)).all()
-    ]
-    return sum(ended)
+    unplaced = uow.session.scalars(query.order_by(Attempt.created_at).limit(MOST_ROWS)).all()
+    return len(finish_attempts(uow, dict.fromkeys(unplaced, not_placed), actor=ACTOR, unless_placed=True))
 
 
 class LostGateways:
     """Calls of a gateway that has not been heard of for longer than any call lasts: nobody else will end them.
 
-    For how long it is silent is measured here, whatever the clock does.
+    For how long a call is open beside a silent gateway is measured here, whatever the clock does: a call that begins
+    meanwhile shows that only its bridge is away.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        # By gateway, monotonic seconds.
+        # By the call's id, monotonic seconds.
         self._silent_since: dict[str, float] = {}
 
     def end_calls(self, uow: UnitOfWork) -> int:
-        """End what such a gateway had on the line as a call whose result is not known; how many."""
-        query = select(Attempt).where(Attempt.ended_at.is_(None), Attempt.originated_at.is_not(None))
-        attempts = list(uow.session.scalars(query))
-        gateways = {attempt.gateway for attempt in attempts}
+        """End what such a gateway had on the line, calls out and in, as calls whose result is not known; how many."""
+        placed = select(Attempt).where(Attempt.ended_at.is_(None), Attempt.originated_at.is_not(None))
+        attempts = uow.session.scalars(placed.order_by(Attempt.id)).all()
+        receptions = uow.session.scalars(select(Reception).where(Reception.ended_at.is_(None))).all()
+        calls = {each.id: each.gateway for each in attempts} | {each.id: each.gateway for each in receptions}
+        silent = {gateway for gateway in set(calls.values()) if is_over(uow, bridge_lease(gateway))}
         at = self._monotonic()
         self._silent_since = {
-            gateway: self._silent_since.get(gateway, at) for gateway in gateways if is_over(uow, bridge_lease(gateway))
+            call_id: self._silent_since.get(call_id, at) for call_id, gateway in calls.items() if gateway in silent
         }
-        lost = [
-            attempt.id
-            for attempt in attempts
-            if at - self._silent_since.get(attempt.gateway, at) > LOST_SECONDS + longest_call(attempt.delivery.pages)
-        ]
+
+        def is_lost(call_id: str, longest: float) -> bool:
+            return at - self._silent_since.get(call_id, at) > LOST_SECONDS + longest
+
         died = CallOutcome(answered=True, died=True)
-        return sum(finish_attempt(uow, attempt_id, died, actor=ACTOR) for attempt_id in lost)
+        lost = [each.id for each in attempts if is_lost(each.id, longest_call(each.delivery.pages))]
+        ended = finish_attempts(uow, dict.fromkeys(lost, died), actor=ACTOR)
+        return len(ended) + lose_receptions(uow, [each.id for each in receptions if is_lost(each.id, LONGEST_IN)])
 
 
 def put_off(uow: UnitOfWork, delivery_id: int, *, why: str) -> None:

@@ -1,9 +1,12 @@
 """Trunks added and listed; ports claimed and released, each by one conditional UPDATE."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound, UserError
@@ -13,6 +16,7 @@ from netfax.lines.routes import TrunkFacts
 
 TRUNK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}", re.ASCII)
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?", re.ASCII)
+DIGITS_AND_DOTS = re.compile(r"[0-9.]+", re.ASCII)
 CREDENTIAL = re.compile(r"[A-Za-z0-9._~+@-]{0,64}", re.ASCII)
 PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
 MAX_PORTS = 1_000
@@ -81,10 +85,15 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
         raise BadTrunk(reason_en="calls out are at most its channels", reason_zh="外拨路数不能超过通道数")
     if not 1 <= channels <= MAX_PORTS:
         raise BadTrunk(reason_en=f"channels go from 1 to {MAX_PORTS}", reason_zh=f"通道数应为 1 到 {MAX_PORTS}")
-    if trunk.kind is TrunkKind.SIP and not HOST.fullmatch(trunk.host or ""):
+    if trunk.kind is TrunkKind.SIP and not is_host(trunk.host or ""):
         raise BadTrunk(
             reason_en="a SIP trunk needs --host, a name or an IPv4 address; its port is --port",
             reason_zh="SIP 线路需要 --host（主机名或 IPv4 地址），端口用 --port 指定",
+        )
+    if trunk.kind is TrunkKind.SIP and trunk.number:
+        raise BadTrunk(
+            reason_en="--number is that of an IAX2 soft modem; a SIP trunk serves what --prefix says",
+            reason_zh="--number 只用于 IAX2 软调制解调器；SIP 线路用 --prefix 指定所服务的号码",
         )
     if trunk.kind is TrunkKind.IAX2 and not (trunk.secret and trunk.number):
         raise BadTrunk(
@@ -100,6 +109,19 @@ def _check_trunk(uow: UnitOfWork, trunk: Trunk, channels: int) -> None:
             reason_en="--prefix takes up to 15 digits, the country code first",
             reason_zh="--prefix 最多 15 位数字，以国家代码开头",
         )
+
+
+def is_host(text: str) -> bool:
+    """Whether the text is a host's name or an IPv4 address: what is all digits and dots is no name."""
+    if not HOST.fullmatch(text):
+        return False
+    if not DIGITS_AND_DOTS.fullmatch(text):
+        return True
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def remove_trunk(uow: UnitOfWork, name: str) -> None:
@@ -149,11 +171,11 @@ def claim_port(uow: UnitOfWork, trunk_id: int, call_id: str) -> int | None:
     return uow.session.scalar(claim)
 
 
-def release_port(uow: UnitOfWork, call_id: str) -> None:
-    """Free the port that the call has; nothing when it has none (any more)."""
+def release_ports(uow: UnitOfWork, call_ids: Collection[str]) -> None:
+    """Free the ports that the calls have; nothing for one that has none (any more)."""
     uow.session.execute(
         update(Port)
-        .where(Port.claimed_by == call_id)
+        .where(Port.claimed_by.in_(call_ids))
         .values(claimed_by=None, claimed_at=None)
         .execution_options(synchronize_session=False)
     )
@@ -165,12 +187,15 @@ def free_ports(uow: UnitOfWork) -> dict[int, int]:
     return {trunk_id: count for trunk_id, count in uow.session.execute(query)}  # noqa: C416 - a Result has keys()
 
 
-def note_trouble(uow: UnitOfWork, trunk_id: int, at: datetime | None) -> None:
+def note_trouble(uow: UnitOfWork, trunk: Trunk, at: datetime | None) -> None:
     """A call failed by the trunk itself at this time, or (None) the trunk has carried one."""
+    if trunk.trouble_at == at:
+        return
     changes = Trunk.trouble_at.is_distinct_from(at)
     uow.session.execute(
         update(Trunk)
-        .where(Trunk.id == trunk_id, changes)
+        .where(Trunk.id == trunk.id, changes)
         .values(trouble_at=at)
         .execution_options(synchronize_session=False)
     )
+    set_committed_value(trunk, "trouble_at", at)

@@ -27,11 +27,16 @@ def speak(page: Page, language: str) -> None:
 
 def send(page: Page, numbers: str, files: list[Path], *, title: str = "") -> None:
     """Fill the form and send it; the next page is the queue, or the form with its problems."""
+    fill_in(page, numbers, files, title=title)
+    page.click(".form-acts button")
+
+
+def fill_in(page: Page, numbers: str, files: list[Path], *, title: str = "") -> None:
+    """Open the form and write into it."""
     page.click('.top a[href="/send"]')
     page.fill("#numbers", numbers)
     page.fill("#title", title)
     page.set_input_files("#attachments", files)
-    page.click(".form-acts button")
 
 
 def barriers(page: Page) -> list[str]:

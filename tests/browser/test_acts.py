@@ -136,7 +136,7 @@ def test_doubled_click_and_a_repeated_request_are_one_fax_without_scripts(
     answer = page.request.post("/send", multipart=form | {"attachments": file}, headers={"Referer": page.url})
     assert answer.url.endswith("/queue"), answer.text()
     page.reload()
-    assert page.locator("tr", has_text="Clicked twice").count() == 1
+    expect(page.locator("tr", has_text="Clicked twice")).to_have_count(1)
 
 
 def test_form_that_is_sent_edited_after_going_back_is_another_fax(

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import barriers, send, sign_in, speak
+from tests.browser.acts import barriers, fill_in, send, sign_in, speak
 from tests.browser.conftest import NARROW, WIDE, NewPage
 from tests.e2e.helpers import BOB, call_ended, call_in
 from tests.pages import make_tiff
@@ -112,6 +112,92 @@ def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
     assert barriers(page) == []
 
 
+def written(system: System, new_page: NewPage, letter: Path, title: str = "") -> Page:
+    """The send page in English as the demo user has filled it in."""
+    page = as_demo_user(system, new_page)
+    speak(page, "en")
+    fill_in(page, system.fax_machine, [letter], title=title)
+    return page
+
+
+def test_form_from_before_another_sign_in_says_so_and_keeps_what_was_written(
+    system: System, new_page: NewPage, letter: Path
+) -> None:
+    page = written(system, new_page, letter, "Written before")
+    other = page.context.new_page()
+    other.goto("/inbox")
+    other.context.clear_cookies()
+    sign_in(other, system.demo_user, system.users[system.demo_user])
+    speak(other, "en")
+    page.click(".form-acts button")
+    expect(page.locator("#send-lost")).to_contain_text("You have signed in anew since you opened this form.")
+    expect(page.locator("#title")).to_have_value("Written before")
+    expect(page.locator(".form-acts button")).to_be_enabled()
+    assert barriers(page) == []
+    page.click(".form-acts button")
+    page.wait_for_url("**/queue")
+    expect(page.locator("#list")).to_contain_text("Written before")
+
+
+def test_form_of_another_user_is_not_sent_as_his_who_has_signed_in_since(
+    system: System, new_page: NewPage, letter: Path
+) -> None:
+    page = written(system, new_page, letter)
+    other = page.context.new_page()
+    other.context.clear_cookies()
+    sign_in(other, "bob@demo", system.users["bob@demo"])
+    speak(other, "en")
+    for _ in range(2):
+        page.click(".form-acts button")
+        expect(page.locator("#send-lost")).to_contain_text("This form is no longer valid.")
+
+
+def test_form_outlives_its_session(system: System, new_page: NewPage, letter: Path) -> None:
+    page = written(system, new_page, letter, "Outlived")
+    page.context.clear_cookies()
+    page.click(".form-acts button")
+    expect(page.locator("#send-lost")).to_contain_text("what you have written stays here")
+    other = page.context.new_page()
+    sign_in(other, system.demo_user, system.users[system.demo_user])
+    speak(other, "en")
+    page.click(".form-acts button")
+    expect(page.locator("#send-lost")).to_contain_text("You have signed in anew")
+    page.click(".form-acts button")
+    page.wait_for_url("**/queue")
+    expect(page.locator("#list")).to_contain_text("Outlived")
+
+
+def test_what_was_written_is_there_in_the_other_language(system: System, new_page: NewPage, letter: Path) -> None:
+    page = written(system, new_page, letter, "Bilingual")
+    page.check('input[name="priority"][value="high"]', force=True)
+    speak(page, "zh")
+    expect(page.locator("#numbers")).to_have_value(system.fax_machine)
+    expect(page.locator("#title")).to_have_value("Bilingual")
+    expect(page.locator('input[name="priority"][value="high"]')).to_be_checked()
+    expect(page.locator("[data-file-problem]")).to_be_visible()
+    page.reload()
+    expect(page.locator("#title")).to_have_value("")
+    expect(page.locator("[data-file-problem]")).to_be_hidden()
+
+
+def test_send_without_an_answer_says_where_to_look(system: System, new_page: NewPage, letter: Path) -> None:
+    page = written(system, new_page, letter)
+    page.route("**/send", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.set_viewport_size({"width": 390, "height": 560})
+    page.click(".form-acts button")
+    expect(page.locator("#send-lost")).to_contain_text("No answer from the system. Look at the send queue")
+    # The page glides there, so it may take a moment.
+    page.wait_for_function(
+        """() => {
+            const place = (selector) => document.querySelector(selector).getBoundingClientRect();
+            const said = place("#send-lost");
+            return said.height > 0 && said.bottom < place(".rail").top;
+        }"""
+    )
+    expect(page.locator(".form-acts button")).to_be_enabled()
+    assert page.locator("#attachments").evaluate("input => input.files.length") == 1
+
+
 def test_double_click_sends_one_form(system: System, new_page: NewPage, letter: Path) -> None:
     page = as_demo_user(system, new_page)
     posts: list[str] = []
@@ -129,18 +215,20 @@ def test_double_click_sends_one_form(system: System, new_page: NewPage, letter: 
 
 
 def test_sending_and_reading_work_without_scripts(system: System, new_page: NewPage, letter: Path) -> None:
+    # To a number of ours, which needs no call.
+    (uuid,) = system.send(system.demo_user, "7804002", letter)
+    system.ended(system.demo_user, uuid)
     page = as_demo_user(system, new_page, java_script_enabled=False)
     send(page, "", [letter])
     # The browser itself asks for the number.
     assert page.url.endswith("/send")
     send(page, "772100x", [letter])
-    assert page.locator("#problems-numbers .problem").count() == 1
+    expect(page.locator("#problems-numbers .problem")).to_have_count(1)
     # The number, and that the file must be chosen again.
-    assert page.locator(".problem:visible").count() == 2
+    expect(page.locator(".problem:visible")).to_have_count(2)
     page.goto("/sent")
-    if page.locator(".row-link").count():
-        page.locator(".row-link").first.click()
-        assert page.locator("[data-sheet]").count() == 1
+    page.locator(".row-link").first.click()
+    expect(page.locator("[data-sheet]")).to_have_count(1)
 
 
 def test_page_says_when_contact_is_lost_and_when_it_is_back(system: System, new_page: NewPage) -> None:

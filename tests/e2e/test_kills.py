@@ -91,12 +91,12 @@ def test_a_killed_process_costs_no_fax_and_makes_no_second_call(
 
 @pytest.mark.xdist_group("kills-1")
 def test_a_worker_killed_while_it_draws_pages_leaves_them_to_the_next(own_system: System, tmp_path: Path) -> None:
-    system, pages = own_system, 190
+    system, pages = own_system, 100
     document = tmp_path / "long.pdf"
     document.write_bytes(pdf(pages, content="0 0 m 500 800 l S"))
     # To a number of ours, which needs no call.
     (uuid,) = system.send(ALICE, NUMBERS[BOB], document)
-    eventually(lambda: _drawn_bytes(system) > 0, 20, "nothing is being drawn")
+    eventually(lambda: _drawn_bytes(system) > 0, 60, "nothing is being drawn", every=0.05)
     assert system.read(select(Document).join(Document.submission).join(Delivery).where(Delivery.uuid == uuid)) == []
     system.kill("worker-outbound", signal.SIGKILL)
     delivery = _ended(system, OutFax(uuid, NUMBERS[BOB], document), time.monotonic() + RECOVERY_SECONDS)

@@ -28,7 +28,7 @@ INTERVAL = timedelta(seconds=10)
 SOON = timedelta(seconds=5)
 PARAMS = {"retry_interval": str(INTERVAL.seconds), "retry_count": "3", "ring_time": "20"}
 
-DROPS_ONCE, DROPS_TWICE, DROPS_T38 = "7721007", "7721008", "7721009"
+DROPS_ONCE, DROPS_TWICE, DROPS_AT_ONCE = "7721007", "7721008", "7721009"
 BUSY, VOICE = "7722017", "7722020"
 OVERLOADED, MUTE, TWICE, CANCELLED, NARROW = "7721011", "7721012", "7721013", "7721014", "7721015"
 
@@ -61,9 +61,8 @@ def faxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faxes]:
         _add_trunk(system, "mute", mute, MUTE)
         _add_trunk(system, "narrow", narrow, NARROW)
         faxes = Faxes(system)
-        faxes.send(
-            make_tiff(folder / "a.tif", "light", pages=2), VOICE, DROPS_T38, MUTE, OVERLOADED, TWICE, BUSY, NARROW
-        )
+        faxes.send(make_tiff(folder / "a.tif", "light", pages=2), VOICE, MUTE, OVERLOADED, TWICE, BUSY, NARROW)
+        faxes.send(make_tiff(folder / "e.tif", "cut", dense=45), DROPS_AT_ONCE)
         # A row of noise takes some 0.25 s: page 2 is cut in its middle, and page 3 too long before its end to have
         # arrived all the same; on a busy machine a cancel is not there for a minute.
         cut, cancelled = (
@@ -135,15 +134,15 @@ def test_two_faxes_to_one_number_go_one_after_the_other(faxes: Faxes) -> None:
 
 def test_after_trouble_by_t38_the_next_call_is_by_audio_and_the_next_fax_too(faxes: Faxes, tmp_path: Path) -> None:
     system = faxes.system
-    row = system.ended(ALICE, faxes.to(DROPS_T38))
+    row = system.ended(ALICE, faxes.to(DROPS_AT_ONCE))
     assert row["state"] == "sent"
-    by_t38, by_audio = system.attempts(faxes.to(DROPS_T38))
+    by_t38, by_audio = system.attempts(faxes.to(DROPS_AT_ONCE))
     assert (by_t38.asked_mode, by_t38.mode, by_t38.cause) == (MODE_T38, "T38", "dropped")
     assert (by_audio.asked_mode, by_audio.mode, by_audio.cause) == (MODE_AUDIO, "audio", "ok")
-    assert_arrived(system, ALICE, row, DROPS_T38, tmp_path)
-    faxes.send(make_tiff(tmp_path / "b.tif", "remembered"), DROPS_T38)
-    assert system.ended(ALICE, faxes.to(DROPS_T38, 1))["state"] == "sent"
-    (only,) = system.attempts(faxes.to(DROPS_T38, 1))
+    assert_arrived(system, ALICE, row, DROPS_AT_ONCE, tmp_path)
+    faxes.send(make_tiff(tmp_path / "b.tif", "remembered"), DROPS_AT_ONCE)
+    assert system.ended(ALICE, faxes.to(DROPS_AT_ONCE, 1))["state"] == "sent"
+    (only,) = system.attempts(faxes.to(DROPS_AT_ONCE, 1))
     assert (only.asked_mode, only.mode) == (MODE_AUDIO, "audio")
 
 

@@ -24,6 +24,8 @@ import numpy
 import pytest
 from PIL import Image, ImageSequence
 
+from cli.probes import sip_probe
+from cli.services import ASTERISK_LOG
 from dialplan import asterisk, network, network_phone, render
 from dialplan.network_phone import Ami, NetworkPhoneError, ReceivedFax, SentFax
 from netfax import telephony as tel
@@ -182,7 +184,9 @@ class Rig:
         self.incoming[name] = self.pool.submit(lambda: (network_phone.wait(self.settings, call), tiff))
 
     def received_by_network(self, number: str, call: OutCall) -> ReceivedFax:
-        return next(fax for fax in network_phone.received(self.settings, number) if same_pages(fax.tiff, call.tiff))
+        # Other calls to the number may have brought no page.
+        faxes = [fax for fax in network_phone.received(self.settings, number) if fax.tiff.exists()]
+        return next(fax for fax in faxes if same_pages(fax.tiff, call.tiff))
 
     def reception(self, name: str) -> tuple[dict[str, bytes], Path]:
         """The journal and the spool file of an incoming call, by the number of its caller."""
@@ -465,6 +469,20 @@ def test_called_number_that_is_none_gets_no_channel(rig: Rig, user: str) -> None
         assert caller.final() in (404, 484)
     started = cel(rig.settings.gateway_dir)[before:]
     assert not [row for row in started if row["eventtype"] == "CHAN_START" and row["uniqueid"].count(".")]
+
+
+def test_supervisor_is_answered_by_sip_without_a_word_in_the_log(rig: Rig) -> None:
+    log = rig.settings.gateway_dir / ASTERISK_LOG
+    said = log.read_text()
+    for _ in range(3):
+        assert sip_probe(rig.settings.line_address, rig.settings.port("gateway_sip"))().startswith("sip:")
+    # Whoever calls from that address gets nowhere.
+    with RawCaller(rig.settings, tel.PROBE_ADDRESS) as caller:
+        caller.request("INVITE", ACCEPTED, "1", "probe")
+        assert caller.final() == 404
+    # The INVITE is told of; whatever came before it in the log is there by then.
+    until("the INVITE in the log", lambda: tel.CONTEXT_REFUSE in log.read_text().removeprefix(said))
+    assert "OPTIONS" not in log.read_text().removeprefix(said)
 
 
 def test_caller_who_gives_up_before_the_answer_is_journalled_and_told(rig: Rig) -> None:

@@ -32,6 +32,7 @@ from tests.integration.test_dialplan_real import (
     trunks,
     until,
 )
+from tests.pages import assert_same_page
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -154,8 +155,10 @@ def test_pages_of_any_length_arrive_to_the_pixel(exchange: Exchange, name: str) 
     told = (sent["status"], sent["pages"], sent["mode"])
     assert told == (b"SUCCESS", str(len(wanted)).encode(), CALLS[name].line)
     arrived = pages_of(exchange.received(name).tiff)
-    assert [page.shape for page in arrived] == [page.shape for page in wanted]
-    assert all(map(numpy.array_equal, arrived, wanted))
+    # A machine that is late with a packet clicks on the line, and only ECM mends that.
+    ecm = name != "by audio without ECM"
+    for one, other in zip(wanted, arrived, strict=True):
+        assert_same_page(one, other, ecm=ecm)
 
 
 @every_standard_call

@@ -1,5 +1,6 @@
 """The supervisor with small stand-in services: it keeps them running, ends them in order and leaves nothing behind."""
 
+import errno
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from cli.probes import ProbeError
 from cli.runstate import AlreadyRunning, ServiceRecord
 from cli.services import Port, PortInUse, Service, Watch, check_ports
 from cli.supervisor import Supervisor, rotate, stop_waves
+from netfax.boot import boot_id
 from netfax.settings import CHECKOUT, Settings
 
 SLEEP = ("sleep", "1000")
@@ -239,6 +241,9 @@ def test_home_can_be_run_again_after_a_stop(settings: Settings) -> None:
             assert chief.wait_ready(10)
         assert not runstate.is_running(settings.home)
         assert runstate.read(settings.home) is None
+        # As a power cut may leave it.
+        (settings.home / "run" / "supervisor.json").write_text('{"run_id": ')
+        assert runstate.read(settings.home) is None
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
@@ -261,7 +266,7 @@ def test_port_in_use_is_named_before_anything_starts(settings: Settings, protoco
 def test_log_holds_what_a_service_writes_and_is_rotated_by_size(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(supervisor, "_ROTATE_EVERY", 0.05)
+    monkeypatch.setattr(supervisor, "_FILES_EVERY", 0.05)
     script = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.002; done"
     own = tmp_path / "messages"
     own.write_text("a line of Asterisk's own\n" * 100)
@@ -277,6 +282,41 @@ def test_log_holds_what_a_service_writes_and_is_rotated_by_size(
     assert not (settings.log_dir / "one.log.4").exists()
     assert own.read_text() == ""
     assert own.with_name("messages.1").read_text().count("\n") == 100
+
+
+def test_full_disk_ends_no_keeper_and_its_state_file_is_written_once_there_is_room(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = True
+    write = runstate.write
+
+    def no_room(*arguments: object) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*arguments)  # type: ignore[arg-type]
+
+    def terminal(_record: ServiceRecord) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(supervisor, "_FILES_EVERY", 0.05)
+    chief = Supervisor(settings, [Service("one", "一", "One", SLEEP, answers)], terminal)
+    full = False
+    chief.start()
+    try:
+        assert chief.wait_ready(10)
+        monkeypatch.setattr(runstate, "write", no_room)
+        full = True
+        first = pid(chief, "one")
+        os.kill(first, signal.SIGKILL)
+        until(lambda: record(chief, "one").restarts == 1 and chief.all_up)
+        stale = runstate.read(settings.home)
+        assert stale is not None and stale.services[0].pid == first
+        full = False
+        until(lambda: runstate.read(settings.home).services == chief.records)  # type: ignore[union-attr]
+    finally:
+        full = False
+        chief.stop()
 
 
 def test_log_below_its_limit_is_left_alone(tmp_path: Path) -> None:
@@ -449,9 +489,7 @@ def test_stop_spares_a_stranger_that_has_the_old_process_id(settings: Settings) 
         try:
             service = ServiceRecord("one", "up", pid=stranger.pid, start_ticks=1)
             settings.run_dir.mkdir(parents=True)
-            runstate.write(
-                settings.home, runstate.RunRecord("x", stranger.pid, 1, processes.boot_id(), None, (service,))
-            )
+            runstate.write(settings.home, runstate.RunRecord("x", stranger.pid, 1, boot_id(), None, (service,)))
             assert not runstate.stop(settings.home)
             assert stranger.poll() is None
         finally:
@@ -462,7 +500,7 @@ def test_next_run_ends_what_a_killed_one_left(settings: Settings) -> None:
     left = subprocess.Popen(SLEEP, start_new_session=True)
     service = ServiceRecord("one", "up", pid=left.pid, start_ticks=processes.start_ticks(left.pid))
     settings.run_dir.mkdir(parents=True)
-    runstate.write(settings.home, runstate.RunRecord("x", 1, 1, processes.boot_id(), None, (service,)))
+    runstate.write(settings.home, runstate.RunRecord("x", 1, 1, boot_id(), None, (service,)))
     with running(settings):
         assert left.wait(5) == -signal.SIGKILL
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from cli import runstate, services, status
-from cli.probes import ProbeError, beat_probe
+from cli.probes import ProbeError, beat_probe, sip_probe, together
 from cli.services import PortInUse, Service
 from cli.supervisor import Supervisor
 from netfax.monitor.service import STALE_SECONDS
@@ -78,6 +78,18 @@ def test_redis_keeps_its_jobs_over_a_kill(chief: Supervisor, settings: Settings)
     until(lambda: chief.records[0].restarts == 1 and chief.all_up)
     with redis.Redis.from_url(settings.redis_url) as client:
         assert client.get("job") == b"1"
+
+
+def test_redis_that_answers_and_takes_nothing_is_replaced(
+    chief: Supervisor, settings: Settings, queue: Service
+) -> None:
+    with redis.Redis.from_url(settings.redis_url) as client:
+        client.config_set("min-replicas-to-write", 1)
+        assert client.ping()
+        with pytest.raises(ProbeError, match="NOREPLICAS"):
+            queue.probe()
+    until(lambda: chief.records[0].restarts == 1 and chief.all_up, 60)
+    assert queue.probe().startswith("Redis")
 
 
 def test_redis_is_private_and_never_evicts(chief: Supervisor, settings: Settings) -> None:
@@ -148,6 +160,27 @@ def test_service_without_a_fresh_beat_is_not_ready() -> None:
         beat_probe("dispatcher", lambda: beats)()
     with pytest.raises(ProbeError, match="no sign of life yet"):
         beat_probe("worker-inbound", lambda: beats)()
+
+
+def test_sip_that_stands_still_is_no_sign_of_life() -> None:
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.settimeout(1)
+        began = time.monotonic()
+        with pytest.raises(ProbeError, match="does not answer"):
+            sip_probe("0.0.0.0", silent.getsockname()[1])()
+        assert time.monotonic() - began < 3
+        # Asked twice.
+        assert [silent.recv(4096)[:7] for _ in range(2)] == [b"OPTIONS"] * 2
+
+
+def test_the_first_question_without_an_answer_is_the_last() -> None:
+    def mute() -> str:
+        raise ProbeError("mute")
+
+    assert together(lambda: "one", lambda: "two")() == "one"
+    with pytest.raises(ProbeError, match="mute"):
+        together(lambda: "one", mute)()
 
 
 def test_beats_that_cannot_be_read_are_no_sign_of_life() -> None:

@@ -19,11 +19,13 @@ from agi.inbound import on_inbound_done, on_inbound_start
 from agi.outcome import on_outcome, record_outcome
 from agi.session import AgiSession
 from agi.sweep import BROKEN_SECONDS, ORPHANED_SECONDS, Orphans, keep_sweeping, sweep_journals
+from agi.told import record_kept
 from netfax import telephony
+from netfax.alarms import PAGES_LOST, open_alarms
 from netfax.db import reading, unit_of_work
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes import listing
-from netfax.faxes.dial import claim_attempt
+from netfax.faxes.dial import claim_attempts
 from netfax.faxes.journal import BrokenJournal, in_path, out_path
 from netfax.faxes.models import Direction, Reception
 from netfax.faxes.recording import record_inbound, spool_file
@@ -145,7 +147,7 @@ def call_out(world: World, journals: Path, *, pages: int = 2) -> tuple[str, str,
     dispatch_now()
     attempt_id = only_attempt()
     with unit_of_work() as uow:
-        claim_attempt(uow, attempt_id, "boot")
+        claim_attempts(uow, [attempt_id], "boot")
     (settings().gateway_dir / telephony.SPOOL_OUT / f"{attempt_id}.tif").write_bytes(b"pages")
     return uuid, attempt_id, out_path(journals, attempt_id)
 
@@ -243,6 +245,32 @@ def test_a_call_in_whose_journal_met_a_full_disk_is_recorded_by_what_its_channel
     assert list(journals.iterdir()) == []
 
 
+def test_what_a_caller_was_told_is_recorded_once_the_database_can_write_again(
+    world: World, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk takes neither journal nor row."""
+
+    def full(*_: object) -> None:
+        raise OperationalError("update", {}, Exception("database or disk is full"))
+
+    start()
+    gone = session(RECEPTION)
+    cast(FakeSession, gone).variables |= {
+        name: IN_ENDED[key] for key, (name, _) in telephony.JOURNAL_FIELDS_IN.items() if key in IN_ENDED
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr("netfax.faxes.recording.record_reception", full)
+        on_inbound_done(gone)
+        assert record_kept() == 0
+    # What the disk took of the journal, before the sweep sets it aside.
+    write_journal(in_path(journals, RECEPTION), IN_ENDED, cut=40)
+    assert record_kept() == 1
+    (row,) = receptions()
+    assert (row.state, row.pages, row.pages_confirmed) == (ReceptionState.EMPTY, 0, 2)
+    assert open_codes() == [PAGES_LOST]
+    assert (list(journals.iterdir()), record_kept()) == ([], 0)
+
+
 def test_an_outcome_that_is_told_again_changes_nothing(world: World, journals: Path) -> None:
     uuid, attempt_id, path = call_out(world, journals)
     write_journal(path, OUT_ENDED)
@@ -305,6 +333,11 @@ def test_the_journal_of_an_attempt_that_nobody_knows_is_cleared_away(world: Worl
 
 
 # --- An inbound call ---
+
+
+def open_codes() -> list[str]:
+    with reading() as uow:
+        return sorted(alarm.code for alarm in open_alarms(uow))
 
 
 def start(called: str = BOBS, *, trunk: str = "pstn", reception: str = RECEPTION) -> str:

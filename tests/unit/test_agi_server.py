@@ -68,6 +68,24 @@ def test_a_call_is_answered_by_the_handler_of_its_script(serve: Serve, logs: lis
     assert logs == []
 
 
+@pytest.mark.parametrize("arguments", [(), ("abc-1",), ("abc-1", ""), ("abc-1", "s3cre"), ("s3cret", "abc-1")])
+def test_a_stranger_on_the_port_is_not_heard(serve: Serve, logs: list[EventDict], arguments: tuple[str, ...]) -> None:
+    """Any program of the machine reaches it."""
+    server = serve(secret="s3cret")
+    assert call(server.port).run(environment("accept", arguments)).variables == {}
+    assert [entry["event"] for entry in logs] == ["agi_stranger"]
+    assert "s3cre" not in str(logs)
+    assert answers(server.port)
+
+
+def test_who_knows_the_secret_is_heard_and_handlers_do_not_see_it(serve: Serve) -> None:
+    heard: list[tuple[str, ...]] = []
+    server = serve({"note": lambda session: heard.append(session.arguments)}, secret="s3cret")
+    call(server.port).run(environment("note", ["abc-1", "s3cret"]))
+    wait_for(lambda: heard)
+    assert heard == [("abc-1",)]
+
+
 def test_ping_is_built_in_and_the_probe_hears_it(serve: Serve) -> None:
     server = serve()
     assert ask(server, "ping").variables == {"NETFAX_PONG": "1"}

@@ -137,8 +137,9 @@ def test_commands_of_netfax_and_their_options_exist(page: Path) -> None:
     for arguments in netfax_calls(page):
         command: click.Command = netfax_command
         while isinstance(command, click.Group) and arguments and arguments[0] not in PLACEHOLDERS:
-            assert arguments[0] in command.commands, arguments
-            command = command.commands[arguments.pop(0)]
+            found = command.get_command(click.Context(command), arguments.pop(0))
+            assert found is not None, (page, arguments)
+            command = found
         options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in arguments if word.startswith("--")} - options <= {"--help"}, arguments
         if command.name == "set" and arguments:

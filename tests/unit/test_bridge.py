@@ -4,30 +4,32 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import structlog
 from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import OperationalError
 
-from ami_bridge import events, originate, reconcile
+from ami_bridge import events, intake, originate, reconcile
 from ami_bridge.bridge import Bridge, LiveCall
 from ami_bridge.client import ActionRefused, AmiClient, AmiEvent, ConnectionLost, IllegalField, NoAnswer, NotConnected
 from ami_bridge.events import handle_event, is_ours
-from ami_bridge.originate import place_call
+from ami_bridge.originate import begin_waiting
 from netfax import telephony
 from netfax.db import now, unit_of_work
 from netfax.documents.convert import to_fax_tiff
 from netfax.documents.tiff import count_pages, page_sizes
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes.cel import CallRecord
-from netfax.faxes.dial import claim_attempt, give_back_attempt, waiting_attempts
-from netfax.faxes.finish import finish_attempt, record_answer
+from netfax.faxes.dial import claim_attempts, give_back_attempt
+from netfax.faxes.finish import finish_attempt, record_answers
 from netfax.faxes.listing import mailbox
-from netfax.faxes.models import Attempt, Delivery, Direction, Reception
+from netfax.faxes.models import Attempt, Delivery, Direction, Document, Reception
 from netfax.faxes.receive import InboundCall, decide
 from netfax.faxes.recording import spool_file
 from netfax.faxes.results import CallOutcome, Cause
@@ -115,13 +117,13 @@ def placed_call(world: World, *, ago: int = 60, answered: bool = False, boot: st
     """A call that was placed some seconds ago."""
     uuid, attempt_id = waiting_call(world)
     with unit_of_work() as uow:
-        assert claim_attempt(uow, attempt_id, boot)
+        assert claim_attempts(uow, [attempt_id], boot)
     with unit_of_work() as uow:
         uow.session.execute(
             update(Attempt).where(Attempt.id == attempt_id).values(originated_at=now() - timedelta(seconds=ago))
         )
         if answered:
-            record_answer(uow, attempt_id, actor="test")
+            record_answers(uow, [attempt_id], actor="test")
     return uuid, attempt_id
 
 
@@ -134,8 +136,20 @@ def spooled(attempt_id: str) -> Any:
     return settings().gateway_dir / telephony.SPOOL_OUT / f"{attempt_id}.tif"
 
 
+async def place(*bridges: Bridge) -> None:
+    """Each bridge places what waits, at once, to the end."""
+    for placing in await asyncio.gather(*map(begin_waiting, bridges)):
+        await asyncio.gather(*placing)
+
+
 def tell(bridge: Bridge, name: str, **fields: str) -> None:
-    asyncio.run(handle_event(bridge, AmiEvent(name, fields)))
+    asyncio.run(hear(bridge, AmiEvent(name, fields)))
+
+
+async def hear(bridge: Bridge, event: AmiEvent) -> None:
+    """What the event tells, and what follows of it."""
+    handle_event(bridge, event)
+    await asyncio.gather(*bridge.tasks)
 
 
 def journal(attempt_id: str) -> Any:
@@ -168,7 +182,7 @@ def test_a_call_is_originated_with_its_id_its_pages_and_its_claim_committed_befo
         claims.append(attempt_of(attempt_id).originated_at)
 
     client.meanwhile = look
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     (call,) = client.placed
     assert (call["call_id"], call["context"], call["exten"]) == (attempt_id, telephony.CONTEXT_OUT, telephony.START)
     assert call["variables"][telephony.ATTEMPT_ID] == attempt_id
@@ -179,11 +193,11 @@ def test_a_call_is_originated_with_its_id_its_pages_and_its_claim_committed_befo
 
 
 def test_a_call_that_two_jobs_ask_for_at_once_is_placed_once(world: World, bridge: Bridge, client: FakeClient) -> None:
-    _, attempt_id = waiting_call(world)
+    waiting_call(world)
 
     async def both() -> None:
-        await asyncio.gather(*(place_call(bridge, attempt_id) for _ in range(5)))
-        await place_call(bridge, attempt_id)
+        await place(*[bridge] * 5)
+        await place(bridge)
 
     asyncio.run(both())
     assert len(client.placed) == 1
@@ -191,13 +205,9 @@ def test_a_call_that_two_jobs_ask_for_at_once_is_placed_once(world: World, bridg
 
 
 def test_two_bridges_of_one_gateway_place_a_call_once(world: World, bridge: Bridge, client: FakeClient) -> None:
-    _, attempt_id = waiting_call(world)
+    waiting_call(world)
     other = Bridge(settings=settings(), client=cast(AmiClient, client), boot=BOOT)
-
-    async def both() -> None:
-        await asyncio.gather(place_call(bridge, attempt_id), place_call(other, attempt_id))
-
-    asyncio.run(both())
+    asyncio.run(place(bridge, other))
     assert len(client.placed) == 1
 
 
@@ -205,7 +215,7 @@ def test_only_the_pages_that_are_not_confirmed_are_spooled(world: World, bridge:
     _, attempt_id = waiting_call(world, pages=3)
     with unit_of_work() as uow:
         uow.session.execute(update(Attempt).values(first_page=3))
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert count_pages(spooled(attempt_id)) == 1
 
 
@@ -217,7 +227,7 @@ def test_a_call_in_standard_fineness_spools_pages_of_half_the_rows(
         uow.session.execute(update(Attempt).values(fine=False))
         stored = blob_path(uow.session.query(Blob.key).scalar())
     to_fax_tiff([make_tiff(tmp_path / "a.tif", "standard", pages=2)], stored)
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     halved = tuple((width, (rows + 1) // 2) for width, rows in page_sizes(stored))
     assert page_sizes(spooled(attempt_id)) == halved
     assert len(halved) == 2
@@ -228,9 +238,9 @@ def test_without_a_connection_or_a_known_boot_nothing_is_claimed(
 ) -> None:
     _, attempt_id = waiting_call(world)
     client.connected = False
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     client.connected, bridge.boot = True, ""
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert client.placed == []
     assert attempt_of(attempt_id).originated_at is None
 
@@ -240,10 +250,10 @@ def test_what_was_certainly_not_sent_is_given_back_and_placed_by_the_next(
 ) -> None:
     _, attempt_id = waiting_call(world)
     client.error = NotConnected("gone")
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert attempt_of(attempt_id).originated_at is None
     client.error = None
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert len(client.placed) == 2
     assert attempt_of(attempt_id).originated_at is not None
 
@@ -254,8 +264,8 @@ def test_a_call_that_may_have_been_placed_stays_claimed_and_open(
 ) -> None:
     uuid, attempt_id = waiting_call(world)
     client.error = error
-    asyncio.run(place_call(bridge, attempt_id))
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
+    asyncio.run(place(bridge))
     assert len(client.placed) == 1
     attempt = attempt_of(attempt_id)
     assert attempt.originated_at is not None
@@ -267,7 +277,7 @@ def test_a_call_that_may_have_been_placed_stays_claimed_and_open(
 def test_a_refused_call_ends_its_attempt(world: World, bridge: Bridge, client: FakeClient, error: Exception) -> None:
     uuid, attempt_id = waiting_call(world)
     client.error = error
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     attempt = attempt_of(attempt_id)
     assert attempt.ended_at is not None
     assert attempt.status_text == str(error)
@@ -287,7 +297,7 @@ def test_pages_that_cannot_be_spooled_end_the_attempt_as_our_own_fault(
         path.unlink()
     elif damage == "damaged":
         path.write_bytes(b"no TIFF at all")
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert client.placed == []
     assert attempt_of(attempt_id).ended_at is not None
     assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.OUR_FAULT)
@@ -296,10 +306,10 @@ def test_pages_that_cannot_be_spooled_end_the_attempt_as_our_own_fault(
 def test_a_number_that_cannot_be_dialled_from_here_ends_as_one_that_does_not_exist(
     world: World, bridge: Bridge, client: FakeClient
 ) -> None:
-    uuid, attempt_id = waiting_call(world)
+    uuid, _ = waiting_call(world)
     with unit_of_work() as uow:
         uow.session.execute(update(Delivery).values(identity="86736110"))
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert client.placed == []
     assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.FAILED, Cause.UNALLOCATED)
 
@@ -310,10 +320,89 @@ def test_a_fax_that_was_taken_back_while_its_call_waited_is_not_dialled(
     uuid, attempt_id = waiting_call(world)
     with unit_of_work() as uow:
         uow.session.execute(update(Delivery).values(cancel_asked_at=now()))
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert client.placed == []
     assert attempt_of(attempt_id).ended_at is not None
     assert delivery_of(uuid).state is DeliveryState.CANCELLED
+
+
+def several_waiting(world: World, *identities: str) -> list[str]:
+    """Calls that wait at once; their ids, oldest first."""
+    waiting_call(world)
+    with unit_of_work() as uow:
+        blob = uow.session.scalars(select(Blob).order_by(Blob.id.desc())).first()
+        assert blob is not None
+        document = uow.session.scalars(select(Document).where(Document.blob_id == blob.id)).one()
+        submission_id = document.submission_id
+        uow.session.add_all(Port(trunk_id=world.trunk_id, position=3 + place) for place, _ in enumerate(identities))
+    for identity in identities:
+        uuid = make_delivery(world.alice, identity)
+        with unit_of_work() as uow:
+            uow.session.execute(update(Delivery).where(Delivery.uuid == uuid).values(submission_id=submission_id))
+    assert dispatch_now() == len(identities)
+    with unit_of_work() as uow:
+        return list(uow.session.scalars(select(Attempt.id).join(Delivery).order_by(Delivery.id)))
+
+
+def test_of_calls_that_are_claimed_together_those_that_were_taken_back_end_alone(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    first, second, third = several_waiting(world, "867367721002", "867367721003")
+    with unit_of_work() as uow:
+        taken_back = uow.session.get_one(Attempt, second).delivery
+        taken_back.cancel_asked_at = now()
+    asyncio.run(place(bridge))
+    assert sorted(call["call_id"] for call in client.placed) == sorted([first, third])
+    assert attempt_of(second).ended_at is not None
+    assert delivery_of(taken_back.uuid).state is DeliveryState.CANCELLED
+
+
+def test_a_call_that_cannot_be_planned_stops_no_other(world: World, bridge: Bridge, client: FakeClient) -> None:
+    first, second, third = several_waiting(world, "867367721002", "867367721003")
+    with unit_of_work() as uow:
+        # No step of ours writes such a number.
+        uow.session.get_one(Attempt, second).delivery.extension = "?"
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(place(bridge))
+    assert sorted(call["call_id"] for call in client.placed) == sorted([first, third])
+    assert [(entry["event"], entry["attempt"]) for entry in logs if entry["log_level"] == "error"] == [
+        ("call.not_planned", second)
+    ]
+
+
+def test_a_bridge_that_ends_places_what_it_has_claimed_and_claims_nothing_more(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    first, second = several_waiting(world, "867367721002")
+
+    async def ends_while_it_places() -> None:
+        await begin_waiting(bridge)
+        await bridge.end()
+        with pytest.raises(asyncio.CancelledError):
+            await bridge.for_call(originate._claim_unless_cancelled, second)
+
+    asyncio.run(ends_while_it_places())
+    assert sorted(call["call_id"] for call in client.placed) == sorted([first, second])
+    other = Bridge(settings=settings(), client=cast(AmiClient, client), boot=BOOT)
+    with unit_of_work() as uow:
+        assert other.holds_lease(uow)
+
+
+def test_an_answer_that_the_database_did_not_take_is_said_again(
+    world: World, bridge: Bridge, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("update attempt", {}, Exception("database or disk is full"))
+
+    uuid, attempt_id = placed_call(world)
+    client.channels = [channel(attempt_id)]
+    with monkeypatch.context() as disk:
+        disk.setattr(events, "record_answers", full)
+        with pytest.raises(OperationalError):
+            tell(bridge, "Newstate", Uniqueid=attempt_id, Channel=CHANNEL, ChannelState="6")
+    assert delivery_of(uuid).state is DeliveryState.DIALING
+    settle(bridge)
+    assert delivery_of(uuid).state is DeliveryState.SENDING
 
 
 def test_a_bridge_places_nothing_while_another_has_the_gateway(
@@ -323,10 +412,10 @@ def test_a_bridge_places_nothing_while_another_has_the_gateway(
     other = Bridge(settings=settings(), client=cast(AmiClient, FakeClient()), boot=BOOT)
     with unit_of_work() as uow:
         assert other.holds_lease(uow)
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert client.placed == []
     assert attempt_of(attempt_id).originated_at is None
-    asyncio.run(place_call(other, attempt_id))
+    asyncio.run(place(other))
     assert attempt_of(attempt_id).originated_at is not None
 
 
@@ -337,7 +426,7 @@ def test_a_claim_that_grew_old_before_its_originate_is_left_to_reconciliation(
     _, attempt_id = waiting_call(world)
     ticks = itertools.count(0, originate.CLAIM_SECONDS + 0.1)
     monkeypatch.setattr(originate, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    asyncio.run(place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert client.placed == []
     assert attempt_of(attempt_id).originated_at is not None
     assert timedelta(seconds=originate.CLAIM_SECONDS) < reconcile.SETTLE
@@ -346,20 +435,26 @@ def test_a_claim_that_grew_old_before_its_originate_is_left_to_reconciliation(
 def test_the_database_is_polled_for_calls_whose_job_was_lost(
     world: World, bridge: Bridge, client: FakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Enough(Exception):
-        pass
+    calls = [waiting_call(world)[1]]
+    monkeypatch.setattr(originate, "POLL_SECONDS", 0.01)
 
-    async def no_more(_seconds: float) -> None:
-        await asyncio.gather(*bridge.tasks)
-        raise Enough
+    def end_and_wait_anew() -> str:
+        with unit_of_work() as uow:
+            finish_attempt(uow, calls[0], CallOutcome(answered=False, hangup_cause=17), actor="test")
+        return waiting_call(world)[1]
 
-    _, attempt_id = waiting_call(world)
-    monkeypatch.setattr(asyncio, "sleep", no_more)
-    with pytest.raises(Enough):
-        asyncio.run(originate.keep_polling(bridge))
-    assert [call["call_id"] for call in client.placed] == [attempt_id]
-    with unit_of_work() as uow:
-        assert waiting_attempts(uow, "gw1") == []
+    async def watch() -> None:
+        placed: asyncio.Queue[None] = asyncio.Queue()
+        client.meanwhile = lambda: placed.put(None)
+        task = asyncio.create_task(originate.keep_placing(bridge))
+        async with asyncio.timeout(10):
+            await placed.get()
+            calls.append(await asyncio.to_thread(end_and_wait_anew))
+            await placed.get()
+        task.cancel()
+
+    asyncio.run(watch())
+    assert [call["call_id"] for call in client.placed] == calls
 
 
 # --- Events ---
@@ -451,7 +546,7 @@ def test_a_forged_second_id_in_an_event_makes_it_nobodys(world: World, bridge: B
         ("ChannelState", "0"),
         ("Cause", "1"),
     )
-    asyncio.run(handle_event(bridge, AmiEvent.received(headers)))
+    asyncio.run(hear(bridge, AmiEvent.received(headers)))
     tell(bridge, "Hangup")
     assert delivery_of(uuid).state is DeliveryState.DIALING
 
@@ -474,23 +569,50 @@ def test_a_call_for_which_asterisk_made_no_channel_is_trouble_of_its_trunk(
     if known == "cel":
         write_cel(("CHAN_START", attempt_id, ""))
 
-    async def hear() -> None:
-        failed = {"ActionID": attempt_id, "Response": "Failure", "Reason": "0", "Uniqueid": "<null>"}
-        await handle_event(bridge, AmiEvent("OriginateResponse", failed))
-        await asyncio.gather(*bridge.tasks)
-
-    asyncio.run(hear())
+    tell(bridge, "OriginateResponse", ActionID=attempt_id, Response="Failure", Reason="0", Uniqueid="<null>")
     if known == "nothing":
         assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (DeliveryState.QUEUED, Cause.CALL_FAILED)
     else:
         assert attempt_of(attempt_id).ended_at is None
 
 
+# --- Trunks ---
+
+
+def test_trunks_that_a_lost_job_has_not_told_of_are_taken_all_the_same(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = iter([True, False, False, True])
+    taken: list[str] = []
+
+    async def reload(of: Bridge) -> None:
+        taken.append("asked")
+        of.untaken = len(taken) == 1
+        if of.untaken:
+            raise NotConnected("it has just gone")
+
+    async def watch() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(intake.keep_trunks_taken(bridge), 0.2)
+
+    monkeypatch.setattr(intake, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(intake, "is_written", lambda _: next(written, True))
+    monkeypatch.setattr(intake, "_reload", reload)
+    asyncio.run(watch())
+    # As written it is not asked, then it is; and once more since the first time failed.
+    assert taken[:2] == ["asked", "asked"]
+    assert not bridge.untaken
+
+
 # --- Reconciliation ---
 
 
 def settle(bridge: Bridge) -> None:
-    asyncio.run(reconcile.reconcile(bridge))
+    async def to_the_end() -> None:
+        await reconcile.reconcile(bridge)
+        await asyncio.gather(*bridge.tasks)
+
+    asyncio.run(to_the_end())
 
 
 def long_gone(bridge: Bridge) -> None:
@@ -559,11 +681,11 @@ def test_a_bridge_that_stalled_over_its_pages_ends_no_call_of_another(
         # Meanwhile another has the gateway, and has placed the call.
         with unit_of_work() as uow:
             uow.session.execute(update(Lease).values(holder="another"))
-            assert claim_attempt(uow, attempt_id, "boot")
+            assert claim_attempts(uow, [attempt_id], "boot")
         raise FileNotFoundError("the draft is gone")
 
     monkeypatch.setattr(originate, "spool_pages", stalls)
-    asyncio.run(originate.place_call(bridge, attempt_id))
+    asyncio.run(place(bridge))
     assert attempt_of(attempt_id).ended_at is None
     assert delivery_of(uuid).state is DeliveryState.DIALING
 
@@ -585,8 +707,10 @@ def test_a_database_that_does_not_answer_ends_no_part_of_the_bridge(
         raise OperationalError("update lease", {}, Exception("database or disk is full"))
 
     monkeypatch.setattr(asyncio, "sleep", twice)
+    monkeypatch.setattr(originate, "_until_calls_wait", lambda _: twice(originate.POLL_SECONDS))
     monkeypatch.setattr(bridge, "work", full)
-    for part in (originate.keep_polling, reconcile.keep_reconciling):
+    monkeypatch.setattr(bridge, "look", full)
+    for part in (originate.keep_placing, reconcile.keep_reconciling):
         rounds.clear()
         with pytest.raises(Enough):
             asyncio.run(part(bridge))
@@ -666,6 +790,21 @@ def test_a_call_whose_channel_was_seen_is_not_given_back_though_nothing_of_it_is
     assert delivery_of(uuid).state is DeliveryState.UNKNOWN
 
 
+def test_a_call_of_which_a_full_disk_took_no_line_is_not_given_back(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a bridge that has just begun the missing line would say that nobody dialled it."""
+    uuid, attempt_id = placed_call(world)
+    with monkeypatch.context() as full:
+        full.setattr(reconcile, "free_megabytes", lambda: 0)
+        settle(bridge)
+    settle(bridge)
+    assert attempt_of(attempt_id).originated_at is not None
+    long_gone(bridge)
+    settle(bridge)
+    assert delivery_of(uuid).state is DeliveryState.UNKNOWN
+
+
 def test_a_bridge_that_stood_still_while_it_settled_takes_nothing_from_the_next(
     world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -677,7 +816,7 @@ def test_a_bridge_that_stood_still_while_it_settled_takes_nothing_from_the_next(
         records = {each: CallRecord() for each in call_ids}
         with unit_of_work() as uow:
             give_back_attempt(uow, attempt_id, attempt_of(attempt_id).originated_at or now())
-            claims.append(claim_attempt(uow, attempt_id, BOOT) or now())
+            claims.extend(claim_attempts(uow, [attempt_id], BOOT).values())
         return records
 
     monkeypatch.setattr(reconcile, "read_calls", read_calls)
@@ -780,6 +919,25 @@ def test_an_inbound_call_that_is_on_the_line_is_left_alone(world: World, bridge:
     incoming(1)
     client.channels = [channel("1795492400.7")]
     settle(bridge)
+    assert reception().state is ReceptionState.RECEIVING
+
+
+def test_an_inbound_call_that_brings_nothing_any_more_is_hung_up(
+    world: World, bridge: Bridge, client: FakeClient
+) -> None:
+    """SpanDSP may wait for ever for a T.38 peer that is gone."""
+    spool = spool_file(incoming(1))
+    client.channels = [channel("1795492400.7")]
+
+    def after(seconds: float) -> list[str]:
+        bridge.grown = {call: (mark, since - seconds) for call, (mark, since) in bridge.grown.items()}
+        settle(bridge)
+        return client.hung_up
+
+    assert after(0) == after(reconcile.STALLED_SECONDS - 5) == []
+    spool.write_bytes(spool.read_bytes() + b"another page")
+    assert after(10) == after(reconcile.STALLED_SECONDS - 5) == []
+    assert after(10) == [client.channels[0]["Channel"]]
     assert reception().state is ReceptionState.RECEIVING
 
 

@@ -1,9 +1,11 @@
 """`netfax …` for people and for programs: tables, JSON, one sentence and exit code 2 for what can't be done."""
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,12 +16,14 @@ from cli import act_commands, admin_commands, demonstration, fax_commands
 from cli.main import main
 from cli.output import language
 from dialplan.asterisk import AsteriskRootError
+from netfax.alarms import OUR_FAULT, Said, raise_alarm
 from netfax.db import unit_of_work
 from netfax.faxes import live
-from netfax.faxes.dial import claim_attempt
+from netfax.faxes.dial import claim_attempts
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.live import Progress
 from netfax.faxes.models import Attempt, Delivery, Direction, MailboxItem, Reception, Submission
+from netfax.faxes.receive import InboundCall, decide
 from netfax.faxes.results import CallOutcome
 from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.lines.models import Trunk, TrunkKind
@@ -28,6 +32,7 @@ from netfax.params.table import PARAMS
 from netfax.settings import settings
 from netfax.storage.disk import store_file
 from netfax.storage.service import FAX_TIFF, add_blob
+from netfax.telephony import DECISION_ACCEPT
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_world, only_attempt
 from tests.fixtures.documents.build import encrypted_pdf, saved, tiff
 
@@ -153,6 +158,35 @@ def test_an_empty_list_is_a_sentence_for_people_and_an_empty_array_for_programs(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("user", "list"), "用户 角色 传真号码"),
+        (("number", "list"), "号码 所有者 开始时间"),
+        (("trunk", "list"), "可达"),
+        (("param", "list"), "名称 值 单位 默认值 含义"),
+        (("alarm", "list"), "编号 发生时间 告警 对象 说明"),
+        (("queue", "--user", "bob@demo"), "等待发送 对方占线。"),
+        (("sent", "--user", "bob@demo"), "发送失败"),
+        (("inbox", "--user", "bob@demo"), "已接收"),
+        (("receiving", "--user", "bob@demo"), "主叫号码 被叫号码 收件人 线路 开始时间 页数 速率"),
+    ],
+)
+def test_lists_speak_chinese_to_who_reads_it(world: World, arguments: tuple[str, ...], words: str) -> None:
+    make_delivery(world.bob)
+    make_delivery(world.bob, state=DeliveryState.FAILED)
+    received(world)
+    with unit_of_work() as uow:
+        uow.session.execute(update(Delivery).where(Delivery.state == DeliveryState.QUEUED).values(cause="busy"))
+        raise_alarm(uow, OUR_FAULT, "x", Said("text", "文字"))
+        assert decide(uow, InboundCall(str(uuid4()), "gw1", "pstn", "c", "1.1", FAR, "7804002")) == DECISION_ACCEPT
+    lines = run(*arguments, lang="zh_CN.UTF-8").stdout.splitlines()
+    assert words in " ".join(" ".join(lines).split())
+    # What a script asks for has one name in every language.
+    english = {key for row in json.loads(run(*arguments, "--json").stdout) for key in row}
+    assert english == {key for row in json.loads(run(*arguments, "--json", lang="zh_CN.UTF-8").stdout) for key in row}
+
+
 def test_times_are_iso_with_their_zone_for_programs(world: World) -> None:
     make_delivery(world.bob)
     (row,) = rows("queue", "--user", "bob@demo")
@@ -262,6 +296,8 @@ def test_what_netfax_itself_can_not_do_is_one_sentence_and_exit_code_one(
         raise AsteriskRootError(why="no network")
 
     monkeypatch.setattr(demonstration, "demonstrate", fail)
+    assert "does not run" in refused("demo")
+    monkeypatch.setattr("cli.runstate.is_running", lambda _: True)
     result = run("demo")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("The private Asterisk root could not be made: no network.")
@@ -336,6 +372,8 @@ def test_a_trunk_is_removed_and_its_name_free_again(world: World) -> None:
         (("trunk", "add", "--kind", "sip", "--name", "pstn", "--host", "a.b"), "one named pstn already"),
         (("trunk", "add", "--kind", "sip", "--name", "A b", "--host", "a.b"), "small letters"),
         (("trunk", "add", "--kind", "sip", "--name", "general", "--host", "a.b"), "Asterisk"),
+        (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "999.1.1.1"), "needs --host"),
+        (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b", "--number", "7720001"), "soft modem"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b\nallow=all"), "needs --host"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b:5070"), "--port"),
         (("trunk", "add", "--kind", "sip", "--name", "x", "--host", "a.b", "--channels", "0"), "from 1 to"),
@@ -377,6 +415,10 @@ def test_a_fax_that_cannot_be_sent_is_refused_and_nothing_is_kept(
 
 
 def test_a_file_that_is_not_there_is_refused(world: World, tmp_path: Path) -> None:
+    pipe, endless = tmp_path / "pipe", Path("/dev/zero")
+    os.mkfifo(pipe)
+    for path in (pipe, endless):
+        assert "is no file" in refused("send", str(path), "--to", FAR, "--user", "bob@demo")
     result = run("send", str(tmp_path / "none.pdf"), "--to", FAR, "--user", "bob@demo")
     assert (result.exit_code, result.stdout) == (2, "")
 
@@ -425,7 +467,7 @@ def test_a_chinese_terminal_reads_chinese_of_a_call_that_is_hung_up(
     uuid = make_delivery(world.bob, pages=3, pages_confirmed=2)
     dispatch_now()
     with unit_of_work() as uow:
-        assert claim_attempt(uow, only_attempt(), "boot")
+        assert claim_attempts(uow, [only_attempt()], "boot")
     monkeypatch.setattr(act_commands, "HANG_UP_SECONDS", 0)
     said = run("cancel", item_of(uuid), "--user", "bob@demo", lang="zh_CN.UTF-8").stdout
     assert said.splitlines() == ["正在挂断通话…", "正在拨号：取消前已确认 2/3 页"]
@@ -480,7 +522,7 @@ def test_no_column_of_a_list_is_cut_however_narrow_the_terminal(world: World, mo
     with unit_of_work() as uow:
         uow.session.execute(update(Submission).values(title="很长的标题" * 40))
     said = run("sent", "--user", "bob@demo").stdout
-    assert uuid in said and "很长的标题" * 40 in said and "failed" in said
+    assert uuid in said and "很长的标题" * 40 in said and "Failed" in said
 
 
 def test_bytes_that_are_no_text_are_one_sentence(world: World) -> None:

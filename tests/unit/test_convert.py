@@ -222,8 +222,16 @@ def test_what_is_being_drawn_is_drawn_by_nobody_else(claimed: str) -> None:
     assert not convert_next()
 
 
-def test_the_worker_that_comes_after_a_killed_one_draws_others_first(claimed: str) -> None:
-    """It may be what has killed the worker."""
+def test_the_worker_that_comes_after_a_killed_one_draws_it_at_once(claimed: str) -> None:
+    with unit_of_work() as uow:
+        let_go_drawings(uow)
+    assert convert_next()
+    assert state(claimed) is S.QUEUED
+
+
+def test_after_the_second_death_others_come_first(claimed: str) -> None:
+    """It may be what kills the worker."""
+    change(claimed, draw_deaths=1)
     with unit_of_work() as uow:
         let_go_drawings(uow)
     assert ready() == 0

@@ -79,12 +79,20 @@ def test_every_context_of_the_gateway_is_known_to_telephony(gateway: dict[str, s
     trunk_contexts = {tel.trunk_context(name) for name in ("provider", "registers", "modem1")}
     assert contexts == {tel.CONTEXT_OUT, tel.CONTEXT_IN, tel.CONTEXT_NUMBERS, tel.CONTEXT_REFUSE} | trunk_contexts
     lines = (gateway["etc/pjsip.conf"] + gateway["etc/iax.conf"]).splitlines()
-    assert {line.removeprefix("context = ") for line in lines if line.startswith("context")} == trunk_contexts
+    entered = {line.removeprefix("context = ") for line in lines if line.startswith("context")}
+    # Who asks whether SIP lives may call nobody.
+    assert entered == trunk_contexts | {tel.CONTEXT_REFUSE}
 
 
 def test_every_agi_script_is_known_to_telephony(gateway: dict[str, str]) -> None:
     scripts = set(re.findall(r"agi://127\.0\.0\.1:21002/(\w+)", gateway["etc/extensions.conf"]))
     assert scripts == {tel.AGI_INBOUND_START, tel.AGI_INBOUND_DONE, tel.AGI_OUTCOME}
+
+
+def test_agi_is_asked_with_its_secret(settings: Settings, gateway: dict[str, str]) -> None:
+    asked = re.findall(r"AGI\(agi://[^)]*\)", gateway["etc/extensions.conf"])
+    assert len(asked) == 3
+    assert all(each.endswith(f",{settings.secret('agi')})") for each in asked)
 
 
 def test_refusals_have_the_causes_of_telephony(gateway: dict[str, str]) -> None:
@@ -214,7 +222,7 @@ def test_written_files_are_closed_to_others(
         for name in SECRET_NAMES
         if settings.secret(name) in "".join([*gateway.values(), *telephone_network.values()])
     ]
-    assert used == ["ami_bridge", "ami_apply", "ami_network", "attempt_prefix"]
+    assert used == ["agi", "ami_bridge", "ami_apply", "ami_network", "attempt_prefix"]
 
 
 def test_only_changed_files_are_written(settings: Settings, gateway: dict[str, str]) -> None:
@@ -258,10 +266,14 @@ def test_the_readme_lists_the_numbers_of_the_network() -> None:
 
 def test_prepared_folders_are_closed_and_asterisks_own(tmp_path: Path) -> None:
     asterisk.prepare(tmp_path / "home")
-    owner = asterisk.NOBODY if os.geteuid() == 0 else os.geteuid()
+    # As an earlier version, or a copy, has left it.
+    (tmp_path / "home" / tel.SPOOL_IN / "pages.tif").touch()
+    asterisk.prepare(tmp_path / "home")
+    owner = asterisk.OWN_ID if os.geteuid() == 0 else os.geteuid()
     for name in asterisk.WRITTEN:
         found = (tmp_path / "home" / name).stat()
         assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o700, owner)
+    assert (tmp_path / "home" / tel.SPOOL_IN / "pages.tif").stat().st_uid == owner
 
 
 def fake_mmdebstrap(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, event, insert, select, update
 
-from netfax import alarms
-from netfax.db import UnitOfWork, now, reading, unit_of_work
+from netfax import alarms, boot
+from netfax.db import UnitOfWork, engine, now, reading, unit_of_work
 from netfax.faxes import dispatch as dispatch_module
-from netfax.faxes.dial import claim_attempt, plan_call
+from netfax.faxes.dial import claim_attempts, plan_calls
 from netfax.faxes.dispatch import LEASE, MOST_CALLS, MOST_INSIDE, MOST_ROWS, Dispatcher, Round, is_within
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.models import Attempt, Delivery, Destination, Priority
@@ -23,7 +23,7 @@ from netfax.faxes.states import DeliveryState
 from netfax.faxes.waiting import OnTheLine
 from netfax.lease import LEASE_SECONDS, Lease, bridge_lease, hold_lease, let_go
 from netfax.lines.models import Port, Trunk
-from netfax.lines.service import add_trunk, claim_port, free_ports, release_port, remove_trunk
+from netfax.lines.service import add_trunk, claim_port, free_ports, release_ports, remove_trunk
 from netfax.params.service import set_param
 from netfax.telephony import MODE_AUDIO, MODE_T38, SEND_MODE
 from tests.factories import (
@@ -59,7 +59,9 @@ def world(database: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
+    """Time that passes; a test that moves the clock alone says so with `no_time_passes`."""
+    monkeypatch.setattr(boot, "uptime", lambda: now().timestamp())
     with time_machine.travel(datetime(2026, 3, 2, 8, 0, tzinfo=UTC), tick=True) as traveller:
         yield traveller
 
@@ -180,7 +182,7 @@ def test_nothing_is_lost_with_a_transaction_that_failed(world: World) -> None:
     with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
         assert dispatcher.round(uow).calls == 1
         raise ZeroDivisionError
-    dispatcher.undo()
+    dispatcher.forget()
     assert delivery_of(uuid).state is S.QUEUED
     assert round_of(dispatcher).calls == 1
     assert len(delivery_of(uuid).attempts) == 1
@@ -258,13 +260,45 @@ def test_a_fax_whose_only_trunk_is_removed_while_it_waits_goes_over_the_next_tha
     dispatcher = Dispatcher("first")
     round_of(dispatcher)
     with unit_of_work() as uow:
-        release_port(uow, "somebody")
+        release_ports(uow, ["somebody"])
         remove_trunk(uow, "pstn")
     round_of(dispatcher)
     assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (S.QUEUED, Cause.NO_ROUTE)
     second_trunk()
     make_due(uuid)
     assert round_of(dispatcher).calls == 1
+
+
+def test_a_fax_that_was_planned_for_a_moment_without_a_trunk_is_taken_in_again_at_its_next_try(world: World) -> None:
+    uuid = make_delivery(world.alice, state=S.SCHEDULED, next_try_at=now() - timedelta(seconds=1))
+    with unit_of_work() as uow:
+        remove_trunk(uow, "pstn")
+    round_of(Dispatcher("first"))
+    assert (delivery_of(uuid).state, delivery_of(uuid).cause) == (S.QUEUED, Cause.NO_ROUTE)
+    assert not delivery_of(uuid).admitted
+
+
+def test_many_faxes_without_a_trunk_are_read_together(world: World) -> None:
+    with unit_of_work() as uow:
+        remove_trunk(uow, "pstn")
+
+    def questions_of_a_round(faxes: int) -> int:
+        for _ in range(faxes):
+            make_delivery(world.alice)
+        statements: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        event.listen(engine(), "before_cursor_execute", note)
+        round_of(Dispatcher("first"))
+        event.remove(engine(), "before_cursor_execute", note)
+        return sum(statement.startswith("SELECT") for statement in statements)
+
+    # The first round of all asks for what is not there yet.
+    questions_of_a_round(1)
+    few = questions_of_a_round(3)
+    assert questions_of_a_round(60) == few
 
 
 def test_a_fax_that_never_gets_a_route_again_keeps_what_was_confirmed(world: World) -> None:
@@ -324,47 +358,93 @@ def test_a_trunk_whose_gateway_falls_silent_after_the_other_failed_keeps_no_fax(
 
 def fails(attempt_id: str) -> None:
     with unit_of_work() as uow:
-        assert claim_attempt(uow, attempt_id, "boot")
+        assert claim_attempts(uow, [attempt_id], "boot")
         assert finish_attempt(uow, attempt_id, CallOutcome(answered=False, hangup_cause=34), actor="test")
 
 
+@pytest.fixture
+def no_time_passes(clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> None:
+    uptime = boot.uptime()
+    monkeypatch.setattr(boot, "uptime", lambda: uptime)
+
+
+@pytest.mark.usefixtures("no_time_passes")
 def test_a_moved_clock_is_not_forgotten_with_a_round_that_failed(clock: time_machine.Traveller, world: World) -> None:
     set_value("calling_hours", "00:00-00:01")
     uuid = make_delivery(world.alice, expires_at=now() + timedelta(hours=2))
-    dispatcher = Dispatcher("first", monotonic=lambda: 0.0)
+    dispatcher = Dispatcher("first")
     round_of(dispatcher)
     clock.shift(timedelta(days=1))
     with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
         dispatcher.round(uow)
         raise ZeroDivisionError
-    dispatcher.undo()
+    dispatcher.forget()
     for _ in range(2):
         round_of(dispatcher)
     assert delivery_of(uuid).state is S.QUEUED
     assert abs(delivery_of(uuid).expires_at - now() - timedelta(hours=2)) < timedelta(minutes=1)
 
 
+@pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize("step", [timedelta(days=1), -timedelta(days=1)])
-def test_no_fax_expires_by_a_clock_that_was_moved(clock: time_machine.Traveller, world: World, step: timedelta) -> None:
+def test_no_fax_expires_by_a_clock_that_was_moved(
+    clock: time_machine.Traveller, world: World, monkeypatch: pytest.MonkeyPatch, step: timedelta
+) -> None:
     set_value("calling_hours", "00:00-00:01")
     uuid = make_delivery(world.alice, expires_at=now() + timedelta(hours=2))
-    passed = 0.0
-    dispatcher, other = (Dispatcher(holder, monotonic=lambda: passed) for holder in ("first", "other"))
-    round_of(dispatcher)
+    round_of(Dispatcher("first"))
     clock.shift(step)
+    # While none was there to see it.
+    dispatcher, other = Dispatcher("next"), Dispatcher("other")
     for each in (dispatcher, other):
         round_of(each)
     with unit_of_work() as uow:
         dispatcher.let_go(uow)
-    # Who takes over has seen the same clock.
+    # Who takes over moves nothing again.
     round_of(other)
     with unit_of_work() as uow:
         other.let_go(uow)
     assert delivery_of(uuid).state is S.QUEUED
     assert abs(delivery_of(uuid).expires_at - now() - timedelta(hours=2)) < timedelta(minutes=1)
     clock.shift(timedelta(hours=2, minutes=1))
-    passed += 7260
+    uptime = boot.uptime() + 7260
+    monkeypatch.setattr(boot, "uptime", lambda: uptime)
     round_of(dispatcher)
+    assert delivery_of(uuid).state is S.FAILED
+
+
+@pytest.mark.usefixtures("no_time_passes")
+def test_a_clock_that_was_set_back_ends_nothing_that_is_planned_or_was_accepted_since(
+    clock: time_machine.Traveller, world: World
+) -> None:
+    set_value("calling_hours", "00:00-00:01")
+    round_of(Dispatcher("first"))
+    at = now() + timedelta(hours=6)
+    ends = at + timedelta(hours=12)
+    planned = make_delivery(world.alice, state=S.SCHEDULED, planned_at=at, next_try_at=at, expires_at=ends)
+    clock.shift(-timedelta(days=1))
+    new_ends = now() + timedelta(hours=2)
+    new = make_delivery(world.alice, expires_at=new_ends)
+    with unit_of_work() as uow:
+        let_go(uow, LEASE, "first")
+    round_of(Dispatcher("second"))
+    assert (delivery_of(planned).state, delivery_of(planned).expires_at) == (S.SCHEDULED, ends)
+    assert (delivery_of(new).state, delivery_of(new).expires_at) == (S.QUEUED, new_ends)
+
+
+@pytest.mark.usefixtures("no_time_passes")
+def test_the_clock_of_another_start_of_the_machine_says_nothing(
+    clock: time_machine.Traveller, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = make_delivery(world.alice, expires_at=now() + timedelta(hours=2))
+    set_value("calling_hours", "00:00-00:01")
+    round_of(Dispatcher("first"))
+    monkeypatch.setattr(boot, "boot_id", lambda: "another")
+    clock.shift(timedelta(days=1))
+    with unit_of_work() as uow:
+        let_go(uow, LEASE, "first")
+    round_of(Dispatcher("second"))
+    # Nobody knows whether the machine was off for a day.
     assert delivery_of(uuid).state is S.FAILED
 
 
@@ -627,8 +707,7 @@ def test_a_trunk_without_t38_is_called_by_audio(world: World) -> None:
     # What is asked for is the usual; how the trunk can carry it is the plan's.
     assert parameters_of(uuid) == USUAL
     with reading() as uow:
-        plan = plan_call(uow, only_attempt())
-    assert plan is not None
+        ((plan,), _) = plan_calls(uow, "gw1")
     assert plan.variables[SEND_MODE] == MODE_AUDIO
     call_ends(WELL)
     with reading() as uow:

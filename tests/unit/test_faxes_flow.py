@@ -1,25 +1,31 @@
 """A fax's way through the database: dispatch, claim, end, reception; on SQLite and PostgreSQL."""
 
+import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import joinedload
 
 from netfax import telephony
+from netfax.alarms import Alarm
 from netfax.db import reading, unit_of_work
 from netfax.errors import NotFound
 from netfax.faxes import cancel as cancel_module
 from netfax.faxes import listing
 from netfax.faxes.cancel import cancel
-from netfax.faxes.dial import claim_attempt, claim_of, give_back_attempt, plan_call, waiting_attempts
+from netfax.faxes.dial import claim_attempts, claims_of, give_back_attempt, plan_calls
 from netfax.faxes.errors import AlreadyEnded
-from netfax.faxes.finish import finish_attempt, record_answer
-from netfax.faxes.history import ImpossibleStep, change_state
-from netfax.faxes.models import Attempt, Direction, MailboxItem, Reception
+from netfax.faxes.finish import finish_attempt, finish_attempts, lock_deliveries, record_answers
+from netfax.faxes.history import Act, ImpossibleStep, change_state
+from netfax.faxes.models import Attempt, Delivery, Destination, Direction, MailboxItem, Reception, StateChange
 from netfax.faxes.receive import InboundCall, InboundResult, decide, record_reception
 from netfax.faxes.results import CallOutcome, Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
@@ -48,7 +54,7 @@ def finish(outcome: CallOutcome) -> bool:
     if attempt_id is None:
         return False
     with unit_of_work() as uow:
-        claim_attempt(uow, attempt_id, "boot")
+        claim_attempts(uow, [attempt_id], "boot")
     with unit_of_work() as uow:
         return finish_attempt(uow, attempt_id, outcome, actor="test")
 
@@ -76,7 +82,7 @@ def test_a_queued_fax_gets_a_port_and_an_attempt_whose_row_is_committed_before_t
     assert delivery_of(uuid).state is DeliveryState.DIALING
     with reading() as uow:
         assert uow.session.scalar(select(Port.position).where(Port.claimed_by == attempt_id)) == 1
-        assert waiting_attempts(uow, "gw1") == [attempt_id]
+        assert [plan.attempt_id for plan in plan_calls(uow, "gw1")[0]] == [attempt_id]
 
 
 def test_there_are_never_more_calls_than_free_ports(world: World) -> None:
@@ -123,19 +129,19 @@ def test_an_attempt_is_claimed_by_one_of_many_who_try_at_once(world: World) -> N
 
     def try_it() -> None:
         with unit_of_work() as uow:
-            won.append(claim_attempt(uow, attempt_id, "boot") is not None)
+            won.append(claim_attempts(uow, [attempt_id], "boot") != {})
 
     _all_at_once([try_it] * 8)
     assert won.count(True) == 1
     with unit_of_work() as uow:
-        assert plan_call(uow, attempt_id) is None
-        claim = claim_of(uow, attempt_id)
-        assert claim is not None
+        assert plan_calls(uow, "gw1") == ([], {})
+        claim = claims_of(uow, [attempt_id])[attempt_id]
         give_back_attempt(uow, attempt_id, claim - timedelta(seconds=1))
-        assert plan_call(uow, attempt_id) is None
+        assert plan_calls(uow, "gw1") == ([], {})
         give_back_attempt(uow, attempt_id, claim)
     with unit_of_work() as uow:
-        assert plan_call(uow, attempt_id) is not None
+        plans, _ = plan_calls(uow, "gw1")
+    assert [plan.attempt_id for plan in plans] == [attempt_id]
 
 
 def test_ports_are_claimed_once_each_by_many_at_once(world: World) -> None:
@@ -155,14 +161,89 @@ def test_ports_are_claimed_once_each_by_many_at_once(world: World) -> None:
         assert free_ports(uow) == {}
 
 
+@pytest.fixture
+def calls(world: World) -> list[str]:
+    """Four calls that are on the line, oldest first."""
+    with unit_of_work() as uow:
+        uow.session.add_all(Port(trunk_id=world.trunk_id, position=position) for position in (3, 4))
+    for last in range(1, 5):
+        make_delivery(world.alice, f"86736772100{last}", pages=2)
+    assert dispatch_now() == 4
+    with unit_of_work() as uow:
+        ids = list(uow.session.scalars(select(Attempt.id).join(Delivery).order_by(Delivery.id)))
+        assert set(claim_attempts(uow, ids, "boot")) == set(ids)
+    return ids
+
+
+def test_calls_that_end_in_one_moment_end_each_in_its_own_way(calls: list[str]) -> None:
+    sent, busy, ours, cut_off = calls
+    by_audio = replace(SENT_WELL, pages=2, mode=telephony.FAXMODE_AUDIO)
+    outcomes = {
+        cut_off: CallOutcome(answered=True, status_text="The call dropped prematurely", pages=1, rate=14400, seconds=5),
+        busy: BUSY,
+        sent: by_audio,
+        ours: CallOutcome(answered=False, error="FILE_ERROR"),
+        "f" * telephony.ATTEMPT_ID_LENGTH: BUSY,
+    }
+    with unit_of_work() as uow:
+        record_answers(uow, [cut_off, sent], actor="test")
+    with unit_of_work() as uow:
+        assert finish_attempts(uow, outcomes, actor="test") == set(calls)
+    with unit_of_work() as uow:
+        assert finish_attempts(uow, outcomes, actor="test") == set()
+    with reading() as uow:
+        ended = {each.id: each for each in uow.session.scalars(select(Attempt).options(joinedload(Attempt.delivery)))}
+        learned = {each.identity: each.asked_mode for each in uow.session.scalars(select(Destination))}
+        alarms = list(uow.session.scalars(select(Alarm.subject)))
+    told = {
+        call_id: (each.cause, each.delivery.state, each.delivery.pages_confirmed, each.delivery.tries)
+        for call_id, each in ended.items()
+    }
+    assert told == {
+        sent: (Cause.OK, DeliveryState.SENT, 2, 1),
+        busy: (Cause.BUSY, DeliveryState.QUEUED, 0, 1),
+        ours: (Cause.OUR_FAULT, DeliveryState.QUEUED, 0, 1),
+        cut_off: (Cause.DROPPED, DeliveryState.QUEUED, 1, 1),
+    }
+    assert learned == {"867367721001": telephony.MODE_AUDIO}
+    assert alarms == [ours]
+    with reading() as uow:
+        assert sum(free_ports(uow).values()) == 4
+        assert [each.after for each in listing.history(uow, ended[sent].delivery)][-2:] == [
+            DeliveryState.SENDING,
+            DeliveryState.SENT,
+        ]
+
+
+def test_who_ends_answers_and_claims_the_same_calls_at_once_waits_for_nobody_for_ever(calls: list[str]) -> None:
+    """Rows that each takes in an order of its own would be a deadlock."""
+    ended: list[set[str]] = []
+    there = threading.Barrier(8)
+
+    def finish_some(number: int) -> None:
+        there.wait()
+        for _ in range(5):
+            mixed = random.Random(number).sample(calls, 4)
+            with unit_of_work() as uow:
+                record_answers(uow, mixed, actor="test")
+            with unit_of_work() as uow:
+                lock_deliveries(uow, mixed)
+                claim_attempts(uow, mixed, "boot")
+            with unit_of_work() as uow:
+                ended.append(finish_attempts(uow, dict.fromkeys(mixed, SENT_WELL), actor="test"))
+
+    _all_at_once([partial(finish_some, number) for number in range(8)])
+    assert len(ended) == 40
+    assert sorted(chain.from_iterable(ended)) == sorted(calls)
+
+
 def test_the_plan_names_the_trunk_the_digits_and_ids_of_safe_characters_only(world: World) -> None:
     uuid = make_delivery(world.bob)
     with unit_of_work() as uow:
         uow.session.query(factories.Delivery).filter_by(uuid=uuid).update({"extension": "80,1"})
     dispatch_now()
     with reading() as uow:
-        plan = plan_call(uow, only_attempt())
-    assert plan is not None
+        ((plan,), _) = plan_calls(uow, "gw1")
     assert plan.channel == "PJSIP/7721001@pstn"
     assert plan.caller_id == "7804002"
     assert plan.variables[telephony.DIGITS] == "80ww1"
@@ -174,7 +255,7 @@ def test_a_fax_with_every_page_confirmed_is_sent_and_frees_its_port(world: World
     uuid = make_delivery(world.alice)
     dispatch_now()
     with unit_of_work() as uow:
-        record_answer(uow, only_attempt(), actor="test")
+        record_answers(uow, [only_attempt()], actor="test")
     assert finish(SENT_WELL)
     delivery = delivery_of(uuid)
     assert (delivery.state, delivery.cause, delivery.pages_confirmed) == (DeliveryState.SENT, Cause.OK, 1)
@@ -191,7 +272,7 @@ def test_the_end_of_a_call_is_recorded_once(world: World) -> None:
         assert finish_attempt(uow, attempt_id, SENT_WELL, actor="test")
     with unit_of_work() as uow:
         assert not finish_attempt(uow, attempt_id, BUSY, actor="test")
-        record_answer(uow, attempt_id, actor="test")
+        record_answers(uow, [attempt_id], actor="test")
     assert delivery_of(uuid).state is DeliveryState.SENT
 
 
@@ -235,8 +316,7 @@ def test_the_next_try_begins_with_the_first_unconfirmed_page_and_the_rest_ends_p
     _make_due(uuid)
     dispatch_now()
     with reading() as uow:
-        plan = plan_call(uow, only_attempt())
-    assert plan is not None
+        ((plan,), _) = plan_calls(uow, "gw1")
     assert plan.first_page == 2
     finish(CallOutcome(answered=True, status_text="The call dropped prematurely", pages=0, rate=14400, seconds=5))
     delivery = delivery_of(uuid)
@@ -264,11 +344,30 @@ def test_a_cancel_on_the_line_loses_against_a_confirmed_result_and_wins_over_ano
         uuid = make_delivery(world.bob)
         dispatch_now()
         with unit_of_work() as uow:
-            assert claim_attempt(uow, only_attempt(), "boot")
+            assert claim_attempts(uow, [only_attempt()], "boot")
         with unit_of_work() as uow:
             assert cancel(uow, world.bob, _item_of(world, uuid)) is DeliveryState.DIALING
         finish(outcome)
         assert delivery_of(uuid).state is after
+
+
+def test_a_call_that_was_taken_back_says_so_and_two_clicks_are_one_act(world: World) -> None:
+    uuid = make_delivery(world.bob)
+    dispatch_now()
+    attempt_id = only_attempt()
+    with unit_of_work() as uow:
+        claim_attempts(uow, [attempt_id], "boot")
+    for _ in range(2):
+        with unit_of_work() as uow:
+            cancel(uow, world.bob, _item_of(world, uuid))
+    finish(CallOutcome(answered=False, hangup_cause=16))
+    (attempt,) = delivery_of(uuid).attempts
+    assert attempt.cause is Cause.CANCELLED
+    with reading() as uow:
+        delivery = uow.session.query(Delivery).filter(Delivery.uuid == uuid).one()
+        reasons = [change.reason for change in uow.session.query(StateChange).filter_by(delivery_id=delivery.id)]
+    assert reasons.count(Act.CANCEL_ASKED) == 1
+    assert reasons[-1] == ""
 
 
 def test_a_cancel_before_the_call_is_placed_ends_the_fax_at_once_and_frees_its_port(world: World) -> None:
@@ -278,7 +377,7 @@ def test_a_cancel_before_the_call_is_placed_ends_the_fax_at_once_and_frees_its_p
     with unit_of_work() as uow:
         assert cancel(uow, world.bob, _item_of(world, uuid)) is DeliveryState.CANCELLED
     with unit_of_work() as uow:
-        assert not claim_attempt(uow, attempt_id, "boot")
+        assert not claim_attempts(uow, [attempt_id], "boot")
         assert free_ports(uow) == {world.trunk_id: 2}
     assert (delivery_of(uuid).cause, delivery_of(uuid).tries) == (Cause.CANCELLED, 0)
 

@@ -11,7 +11,7 @@ from cli import run as run_module
 from cli.installation import DATABASE_FILE, OtherDatabase, database_name, remember_database
 from cli.main import main
 from cli.runstate import AlreadyRunning, RunLock
-from netfax.settings import Settings, settings
+from netfax.settings import BrokenSecrets, Settings, make_secrets, settings
 from tests.conftest import forget_process_state
 from tests.unit.command_line import run
 
@@ -20,9 +20,13 @@ NEED_NONE = {("run",), ("stop",), ("status",)}
 POSTGRESQL = "postgresql://netfax:s3cret@db.example.net/faxes"
 
 
-def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands(group: click.Command = main, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every command with arguments that it takes."""
-    for name, command in group.commands.items():
+    assert isinstance(group, click.Group)
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, (*names, name))
         elif (*names, name) not in NEED_NONE:
@@ -161,6 +165,13 @@ def test_a_home_is_the_same_from_wherever_a_service_runs(monkeypatch: pytest.Mon
     assert Settings(home=Path("two"), asterisk_root=Path("root")).home == tmp_path / "two"
 
 
+def test_a_variable_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETFAX_HOME", raising=False)
+    usual = Settings().home
+    monkeypatch.setenv("NETFAX_HOME", "")
+    assert Settings().home == usual
+
+
 def test_a_setting_that_can_not_be_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with environment(monkeypatch, NETFAX_PORT_BASE="abc"):
         result = run("queue", "--user", "alice@demo")
@@ -186,3 +197,20 @@ def test_each_database_has_the_files_of_its_own_faxes(home: Path) -> None:
     for uses, own in ((here, "old"), (there, "new")):
         remember_database(uses)
         assert [path.name for path in (home / "blobs").iterdir()] == [own]
+
+
+@pytest.mark.parametrize("content", ["", '{"redis": "s3cr', "[]", '{"redis": 7}', '{"redis": ""}'])
+def test_damaged_secrets_are_one_sentence_and_stay_as_they_are(
+    home: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    path = home / "secrets.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    with environment(monkeypatch):
+        with pytest.raises(BrokenSecrets) as refused:
+            make_secrets(home)
+        with pytest.raises(BrokenSecrets):
+            settings().secret("redis")
+    assert str(path) in refused.value.text("en")
+    assert "s3cr" not in refused.value.text("en")
+    assert path.read_text() == content

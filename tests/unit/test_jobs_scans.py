@@ -13,7 +13,7 @@ from ami_bridge import reconcile
 from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.faxes.again import sent_again
 from netfax.faxes.convert import convert_next
-from netfax.faxes.dial import cancelled_attempts, waiting_attempts
+from netfax.faxes.dial import cancelled_attempts, plan_calls
 from netfax.faxes.draw_queue import count_ready, enter_queue, let_go_drawings
 from netfax.faxes.listing import unread
 from netfax.faxes.models import Priority, Submission
@@ -81,7 +81,7 @@ ASKED: dict[str, Callable[[], object]] = {
     "the worker's start": in_unit(let_go_drawings),
     "a submission's place": in_unit(lambda uow: enter_queue(uow, Submission(user_id=1), Priority.HIGH, None)),
     "a drawing": convert_next,
-    "the bridge's calls": in_reading(lambda uow: waiting_attempts(uow, "gw1")),
+    "the bridge's calls": in_reading(lambda uow: plan_calls(uow, "gw1")),
     "the bridge's cancelled calls": in_reading(lambda uow: cancelled_attempts(uow, "gw1")),
     "the bridge's open calls": in_reading(lambda uow: reconcile._open_attempts(uow, "gw1")),
     "the bridge's receptions": in_reading(lambda uow: open_receptions(uow, "gw1", timedelta(seconds=5))),

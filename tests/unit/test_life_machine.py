@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import time_machine
@@ -27,17 +28,19 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import ColumnElement, Engine, delete, event, func, select, update
 
+from netfax import boot
 from netfax.alarms import Alarm
+from netfax.clock import KnownClock
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.convert import FaxImage
 from netfax.documents.errors import NotDrawable
 from netfax.errors import UserError
 from netfax.faxes import acts, convert
 from netfax.faxes.cancel import cancel
-from netfax.faxes.dial import claim_attempt, give_back_attempt
+from netfax.faxes.dial import claim_attempts, give_back_attempt
 from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.draw_queue import count_ready, enter_queue
-from netfax.faxes.finish import finish_attempt, record_answer
+from netfax.faxes.finish import finish_attempt, record_answers
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.models import (
     Attempt,
@@ -116,6 +119,8 @@ CUT_OFF = st.builds(
 )
 OUTCOMES = st.one_of(ANSWERED, UNANSWERED, st.just(WELL))
 WHICH = st.integers(0, 1_000)
+HOLDERS = ("one", "two")
+
 # Who, to whom, how urgently, with how many pages (0: it is drawn later), and when.
 Fax = tuple[int, str, Priority, int, timedelta | None]
 FAX = st.tuples(
@@ -125,11 +130,6 @@ FAX = st.tuples(
     st.integers(0, 3),
     st.sampled_from([None, None, None, None, None, timedelta(minutes=5), timedelta(days=2)]),
 )
-
-
-def dispatcher(holder: str) -> Dispatcher:
-    """One for which the time passes that the machine lets pass."""
-    return Dispatcher(holder, monotonic=lambda: now().timestamp())
 
 
 class _PowerCut(Exception):
@@ -149,7 +149,11 @@ class Life(RuleBasedStateMachine):
         self.drew = False
         self.clock = time_machine.travel(BEGIN, tick=True)
         self.traveller = self.clock.start()
-        self.dispatchers = [dispatcher("one"), dispatcher("two")]
+        # By how much the clock was moved, beyond the time that has passed.
+        self.moved = timedelta()
+        self.uptime = mock.patch.object(boot, "uptime", lambda: (now() - self.moved).timestamp())
+        self.uptime.start()
+        self.dispatchers = [Dispatcher(holder) for holder in HOLDERS]
         self.receptions: list[str] = []
         # In the order in which they were seen: the clock is set back in these histories.
         self.attempts: dict[str, int] = {}
@@ -163,6 +167,7 @@ class Life(RuleBasedStateMachine):
             self.let_everything_end()
             self.what_must_hold()
         finally:
+            self.uptime.stop()
             self.clock.stop()
 
     # --- What users do ---
@@ -265,12 +270,12 @@ class Life(RuleBasedStateMachine):
                 placed = [each for each in uow.session.new if isinstance(each, Attempt)]
                 check_caps(uow, placed)
         except _PowerCut:
-            dispatcher.undo()
+            dispatcher.forget()
             return
         for delivery_id in done.inside:
             deliver_inside(delivery_id)
         with reading() as uow:
-            if uow.session.scalar(select(Lease.holder)) == ("one", "two")[which] and not done.more:
+            if uow.session.scalar(select(Lease.holder)) == HOLDERS[which] and not done.more:
                 check_nobody_waits_in_vain(uow)
 
     @rule(which=st.integers(0, 1), anew=st.booleans())
@@ -278,7 +283,7 @@ class Life(RuleBasedStateMachine):
         with unit_of_work() as uow:
             self.dispatchers[which].let_go(uow)
         if anew:
-            self.dispatchers[which] = dispatcher(("one", "two")[which])
+            self.dispatchers[which] = Dispatcher(HOLDERS[which])
 
     @rule(which=WHICH, step=st.sampled_from(["placed", "answered", "not placed"]))
     def call_goes_on(self, which: int, step: str) -> None:
@@ -288,9 +293,9 @@ class Life(RuleBasedStateMachine):
         with unit_of_work() as uow:
             match step:
                 case "placed":
-                    assert (claim_attempt(uow, attempt.id, "boot") is None) == (attempt.originated_at is not None)
+                    assert (claim_attempts(uow, [attempt.id], "boot") == {}) == (attempt.originated_at is not None)
                 case "answered":
-                    record_answer(uow, attempt.id, actor="bridge")
+                    record_answers(uow, [attempt.id], actor="bridge")
                 case _ if attempt.originated_at is not None:
                     give_back_attempt(uow, attempt.id, attempt.originated_at)
 
@@ -315,7 +320,7 @@ class Life(RuleBasedStateMachine):
             return
         if claimed:
             with unit_of_work() as uow:
-                claim_attempt(uow, attempt.id, "boot")
+                claim_attempts(uow, [attempt.id], "boot")
         # Whoever decides on a call that was answered knows that.
         outcome = replace(outcome, answered=outcome.answered or attempt.answered_at is not None)
         with unit_of_work() as uow:
@@ -328,9 +333,9 @@ class Life(RuleBasedStateMachine):
         assert attempt is not None
         with unit_of_work() as uow:
             assert not finish_attempt(uow, attempt.id, outcome, actor="reconcile")
-            record_answer(uow, attempt.id, actor="reconcile")
+            record_answers(uow, [attempt.id], actor="reconcile")
             give_back_attempt(uow, attempt.id, attempt.originated_at or attempt.created_at)
-            assert not claim_attempt(uow, attempt.id, "boot")
+            assert not claim_attempts(uow, [attempt.id], "boot")
 
     @rule(trunk=st.sampled_from(["one", "two"]))
     def call_comes_in(self, trunk: str) -> None:
@@ -379,7 +384,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([30, 3_600, 86_400]))
     def clock_is_set_back(self, seconds: int) -> None:
-        self.traveller.shift(-timedelta(seconds=seconds))
+        self.move_clock(-timedelta(seconds=seconds))
         with unit_of_work() as uow:
             mend_waits(uow)
         with reading() as uow:
@@ -387,6 +392,14 @@ class Life(RuleBasedStateMachine):
                 assert delivery.next_try_at is not None
                 # Twice the interval is the longest wait between two calls.
                 assert delivery.next_try_at <= now() + timedelta(seconds=360 + 60)
+
+    @rule(seconds=st.sampled_from([30, 3_600, 86_400]))
+    def clock_is_set_forward(self, seconds: int) -> None:
+        self.move_clock(timedelta(seconds=seconds))
+
+    def move_clock(self, step: timedelta) -> None:
+        self.moved += step
+        self.traveller.shift(step)
 
     # --- What must hold ---
 
@@ -421,7 +434,7 @@ class Life(RuleBasedStateMachine):
             uow.session.execute(update(Trunk).values(max_out=None))
         for number in range(len(self.receptions)):
             self.call_in_ends(number, 0)
-        self.dispatchers = [dispatcher("one"), dispatcher("two")]
+        self.dispatchers = [Dispatcher(holder) for holder in HOLDERS]
         for _ in range(80):
             self.traveller.shift(timedelta(seconds=400))
             with unit_of_work() as uow:
@@ -467,7 +480,7 @@ def empty_the_faxes() -> None:
     with unit_of_work() as uow:
         for model in (MailboxItem, Reception, StateChange, Attempt, Delivery, Document, Submission, Blob):
             uow.session.execute(delete(model))
-        for other in (Destination, Lease, ParamValue, Alarm):
+        for other in (Destination, Lease, KnownClock, ParamValue, Alarm):
             uow.session.execute(delete(other))
         uow.session.execute(delete(Trunk).where(Trunk.removed_at.is_not(None)))
         if find_trunk(uow, "two") is None:

@@ -13,6 +13,7 @@ import time_machine
 from netfax.faxes import live
 from netfax.faxes.live import (
     KEEP_SECONDS,
+    WATCH_SECONDS,
     Progress,
     page_on_the_line,
     pages_received,
@@ -42,12 +43,12 @@ def test_a_watched_call_is_known_to_the_bridge_until_nobody_watches(
     redis: fakeredis.FakeRedis, clock: time_machine.Traveller
 ) -> None:
     watch(["a", "b"])
-    clock.shift(KEEP_SECONDS - 1)
+    clock.shift(WATCH_SECONDS - 1)
     watch(iter(["b"]))
     assert watched() == {"a", "b"}
     clock.shift(2)
     assert watched() == {"b"}
-    clock.shift(KEEP_SECONDS)
+    clock.shift(WATCH_SECONDS)
     assert watched() == set()
     assert redis.zcard(live.WATCHED) == 0
 

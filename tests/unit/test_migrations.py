@@ -11,7 +11,7 @@ from netfax.db import Base, unit_of_work
 from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.models import MailboxItem, Submission
 from netfax.faxes.states import DeliveryState
-from netfax.migrate import alembic_config, is_current, migrate
+from netfax.migrate import NewerDatabase, alembic_config, is_current, migrate
 from netfax.models import table_names
 from tests.factories import make_delivery, make_world
 
@@ -123,3 +123,13 @@ def test_a_running_number_is_never_used_again(empty: Engine) -> None:
             numbers.append(item.id)
             uow.session.delete(item)
     assert numbers[0] < numbers[1]
+
+
+def test_a_database_of_a_newer_version_is_left_alone(empty: Engine) -> None:
+    migrate(empty)
+    there = schema(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabase, match="9999"):
+        migrate(empty)
+    assert schema(empty) == there

@@ -40,7 +40,7 @@ def test_a_conversion_goes_to_the_workers_queue(redis: fakeredis.FakeRedis) -> N
     assert jobs(redis, "outbound") == [("jobs.outbound.convert", ())]
 
 
-@pytest.mark.parametrize("job", [Job.PLACE_CALL, Job.HANG_UP])
+@pytest.mark.parametrize("job", [Job.PLACE_CALLS, Job.HANG_UP])
 def test_a_call_goes_to_the_queue_of_its_gateway_alone(redis: fakeredis.FakeRedis, job: Job) -> None:
     assert send(job, "gw2", "attempt")
     assert jobs(redis, "calls:gw2") == [(job.value.function, ("gw2", "attempt"))]
@@ -88,7 +88,7 @@ def test_without_redis_a_job_is_logged_and_the_transaction_stands(database: Engi
         assert not send(Job.WAKE_DISPATCHER)
         assert send_missing(Job.CONVERT, 5) == 0
         with unit_of_work() as uow:
-            uow.enqueue(Job.PLACE_CALL, "gw1", "attempt")
+            uow.enqueue(Job.PLACE_CALLS, "gw1")
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("queue.unreachable", "warning")] * 4
-    assert [entry["job"] for entry in logs] == ["CONVERT", "WAKE_DISPATCHER", "CONVERT", "PLACE_CALL"]
+    assert [entry["job"] for entry in logs] == ["CONVERT", "WAKE_DISPATCHER", "CONVERT", "PLACE_CALLS"]
     assert settings().secret("redis") not in str(logs)

@@ -6,6 +6,7 @@ import pytest
 
 from netfax.lines.models import TrunkKind
 from netfax.lines.routes import TrunkFacts, routes
+from netfax.lines.service import is_host
 
 BEIJING = "861064802994"
 CHANGDE = "867367721001"
@@ -67,3 +68,15 @@ def test_a_soft_modem_comes_first_for_its_own_number_and_serves_no_other() -> No
 @pytest.mark.parametrize("other", ["86736772100", "8673677210012", "86107721001"])
 def test_a_number_that_only_begins_or_ends_like_a_soft_modems_is_not_its_own(other: str) -> None:
     assert names(other, trunk("modem", number=CHANGDE)) == []
+
+
+@pytest.mark.parametrize("text", ["sip.example.net", "127.0.0.2", "10.0.0.255", "gateway-1", "3com.example"])
+def test_a_trunk_goes_to_a_name_or_an_address(text: str) -> None:
+    assert is_host(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "999.999.999.999", "1.2.3", "1.2.3.4.5", "42", "127.0.0.2:5060", "-a", "a b", "2001:db8::1", "a/b"]
+)
+def test_what_is_neither_is_refused(text: str) -> None:
+    assert not is_host(text)

@@ -1,5 +1,6 @@
 """A fax is accepted whole or not at all, and its documents are drawn once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from sqlalchemy.exc import OperationalError
 
 from netfax.db import reading, unit_of_work
 from netfax.documents.convert import to_fax_tiff
-from netfax.documents.inspect import inspect
+from netfax.documents.errors import TooManyPages
+from netfax.documents.inspect import Inspection, inspect
+from netfax.documents.kinds import Kind
 from netfax.errors import UserError
 from netfax.faxes import convert as convert_module
 from netfax.faxes import errors, submit
@@ -17,10 +20,10 @@ from netfax.faxes.convert import convert
 from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.history import change_state
 from netfax.faxes.models import Delivery, Document, MailboxItem, Priority, StateChange, Submission
-from netfax.faxes.results import Cause
+from netfax.faxes.results import Cause, detail_text
 from netfax.faxes.states import DeliveryState
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
-from netfax.org.models import OwnedNumber, User
+from netfax.org.models import OwnedNumber
 from netfax.params.service import set_param
 from netfax.queue import Job
 from netfax.settings import settings
@@ -275,6 +278,18 @@ def test_no_transaction_is_open_while_a_file_is_looked_into(
     assert open_then == [0]
 
 
+def test_files_that_together_have_too_many_pages_are_refused_before_they_are_accepted(
+    world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "inspect", lambda *_, **__: Inspection(Kind.PDF, 101))
+    with pytest.raises(errors.RequestRefused) as refused:
+        submit_fax(world.bob, FaxRequest(FAR, [upload, replace(upload, name="second.pdf")]))
+    ((field, problem),) = refused.value.problems
+    assert (field, problem.code) == ("attachments", TooManyPages.code)
+    assert "second.pdf" in problem.text("en")
+    assert deliveries() == []
+
+
 # --- Drawing ---
 
 
@@ -338,20 +353,18 @@ def test_a_fax_that_was_cancelled_while_it_was_drawn_stays_cancelled(world: Worl
     assert [each.state for each in deliveries()] == [DeliveryState.CANCELLED, DeliveryState.QUEUED]
 
 
-@pytest.mark.parametrize(("language", "word"), [("en", "damaged"), ("zh", "已损坏")])
-def test_a_document_that_proves_damaged_fails_every_delivery_in_the_users_language(
-    world: World, upload: Upload, language: str, word: str
+def test_a_document_that_proves_damaged_fails_every_delivery_and_says_why_in_either_language(
+    world: World, upload: Upload
 ) -> None:
-    with unit_of_work() as uow:
-        uow.session.get_one(User, world.bob.user_id).language = language
     submission = submitted(world, upload, f"{FAR},7721002")
     for path in stored_files():
         path.write_bytes(PICTURE[:40])
     convert(submission)
     for delivery in deliveries():
         assert (delivery.state, delivery.cause) == (DeliveryState.FAILED, Cause.BAD_DOCUMENT)
-        assert word in delivery.cause_detail
-        assert "page.png" in delivery.cause_detail
+        for language, word in (("en", "is damaged"), ("zh", "已损坏")):
+            assert word in detail_text(delivery.cause_detail, language)
+            assert "page.png" in detail_text(delivery.cause_detail, language)
         assert delivery.ended_at is not None
     assert count(Document) == 0
     assert len(stored_files()) == 1

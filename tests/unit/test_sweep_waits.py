@@ -1,21 +1,24 @@
 """Nothing waits too long: the clock was set back, or a step of our own failed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from sqlalchemy import Engine
 
-from netfax.alarms import OUR_FAULT, open_alarms
+from netfax.alarms import GATEWAY_LOST, OUR_FAULT, open_alarms
 from netfax.db import now, reading, unit_of_work
-from netfax.faxes.dial import claim_attempt
+from netfax.faxes.dial import claim_attempts
 from netfax.faxes.history import wait_until
-from netfax.faxes.models import Delivery
+from netfax.faxes.models import Delivery, Reception
+from netfax.faxes.receive import InboundCall, InboundResult, decide, is_recorded, record_reception
 from netfax.faxes.results import Cause, longest_call
-from netfax.faxes.states import DeliveryState
+from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.faxes.sweep import (
     CLOCK_TOLERANCE,
+    LONGEST_IN,
     LOST_SECONDS,
     PUT_OFF,
     UNPLACED,
@@ -26,9 +29,11 @@ from netfax.faxes.sweep import (
 )
 from netfax.lease import bridge_lease, hold_lease, let_go
 from netfax.lines.service import add_trunk, free_ports
+from netfax.telephony import DECISION_ACCEPT
 from tests.factories import World, delivery_of, dispatch_now, make_delivery, make_trunk, make_world, only_attempt
 
 S = DeliveryState
+LATER = "00000000-0000-0000-0000-000000000002"
 WAIT = timedelta(minutes=3)
 
 
@@ -162,14 +167,14 @@ def test_a_call_that_no_bridge_places_is_taken_back_with_its_port_and_counts_as_
     # It was placed by nobody, whatever comes of the bridge.
     attempt_id = delivery.attempts[0].id
     with unit_of_work() as uow:
-        assert claim_attempt(uow, attempt_id, "boot") is None
+        assert claim_attempts(uow, [attempt_id], "boot") == {}
 
 
 def test_a_call_that_was_placed_is_left_to_its_bridge(clock: time_machine.Traveller, world: World) -> None:
     make_delivery(world.alice)
     dispatch_now()
     with unit_of_work() as uow:
-        assert claim_attempt(uow, only_attempt(), "boot") is not None
+        assert claim_attempts(uow, [only_attempt()], "boot")
     clock.shift(timedelta(hours=1))
     assert take_back() == 0
 
@@ -190,7 +195,7 @@ def placed_call(world: World) -> str:
     uuid = make_delivery(world.alice)
     dispatch_now()
     with unit_of_work() as uow:
-        assert claim_attempt(uow, only_attempt(), "boot")
+        assert claim_attempts(uow, [only_attempt()], "boot")
         hold_lease(uow, bridge_lease("gw1"), "bridge")
     return uuid
 
@@ -223,3 +228,33 @@ def test_a_gateway_that_was_silent_and_came_back_ends_its_calls_itself(world: Wo
         let_go(uow, bridge_lease("gw1"), "bridge")
         passed = 1e6
         assert lost.end_calls(uow) == 0
+
+
+def test_a_call_in_to_a_gateway_that_is_gone_ends_and_is_recorded_should_it_come_back(world: World) -> None:
+    call = InboundCall("00000000-0000-0000-0000-000000000001", "gw1", "pstn", "c", "1.1", "7721003", "7804002")
+    result = InboundResult(True, "OK", 2, 14400, "T38", "", 30, now())
+    passed = 0.0
+    lost = LostGateways(lambda: passed)
+    with unit_of_work() as uow:
+        hold_lease(uow, bridge_lease("gw1"), "bridge")
+        assert decide(uow, call) == DECISION_ACCEPT
+        ports = sum(free_ports(uow).values())
+        let_go(uow, bridge_lease("gw1"), "bridge")
+        assert lost.end_calls(uow) == 0
+        passed = LOST_SECONDS + LONGEST_IN
+        # Whoever takes a call lives: only its bridge is away.
+        assert decide(uow, replace(call, reception_id=LATER)) == DECISION_ACCEPT
+        assert lost.end_calls(uow) == 0
+        passed += 1
+        assert lost.end_calls(uow) == 1
+        assert uow.session.get_one(Reception, LATER).state is ReceptionState.RECEIVING
+        assert lost.end_calls(uow) == 0
+        assert sum(free_ports(uow).values()) == ports
+        reception = uow.session.get_one(Reception, call.reception_id)
+        assert reception.state is ReceptionState.LOST
+        assert [alarm.code for alarm in open_alarms(uow)] == [GATEWAY_LOST]
+    with unit_of_work() as uow:
+        assert not is_recorded(uow, call.reception_id)
+        assert record_reception(uow, call, result, None, 2) is not None
+        assert record_reception(uow, call, result, None, 2) is None
+        assert uow.session.get_one(Reception, call.reception_id).state is ReceptionState.RECEIVED

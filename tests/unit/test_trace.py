@@ -14,8 +14,8 @@ from cli.main import main
 from netfax.alarms import JOURNAL_BROKEN, PAGES_LOST, Said, clear_alarm, raise_alarm
 from netfax.db import now, reading, unit_of_work
 from netfax.faxes import acts
-from netfax.faxes.dial import claim_attempt
-from netfax.faxes.finish import finish_attempt, record_answer
+from netfax.faxes.dial import claim_attempts
+from netfax.faxes.finish import finish_attempt, record_answers
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.models import Attachment, Attempt, Delivery, Document, MailboxItem, Reception, StateChange, Submission
 from netfax.faxes.receive import InboundCall, InboundResult, decide, record_reception
@@ -72,9 +72,9 @@ def call(outcome: CallOutcome) -> None:
     assert dispatch_now() == 1
     attempt_id = only_attempt()
     with unit_of_work() as uow:
-        assert claim_attempt(uow, attempt_id, "boot")
+        assert claim_attempts(uow, [attempt_id], "boot")
         if outcome.answered:
-            record_answer(uow, attempt_id, actor="bridge")
+            record_answers(uow, [attempt_id], actor="bridge")
     with unit_of_work() as uow:
         assert finish_attempt(uow, attempt_id, outcome, actor="gateway")
 
@@ -307,6 +307,9 @@ def test_people_read_a_timeline_in_their_language(world: World, tmp_path: Path) 
 
 TOLD = (
     "submitted",
+    "Converting",
+    "pages drawn",
+    "Converting → Waiting",
     "Waiting → Dialling",
     "call 1 decided on",
     "call 1 placed",

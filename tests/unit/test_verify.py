@@ -17,9 +17,11 @@ from cli import inspect_commands
 from netfax import telephony
 from netfax.alarms import Alarm, clear_alarm
 from netfax.db import now, reading, unit_of_work
+from netfax.documents.inspect import Inspection
+from netfax.documents.kinds import Kind
 from netfax.documents.tiffwrite import FaxTiffWriter
 from netfax.faxes import acts, submit
-from netfax.faxes.dial import claim_attempt
+from netfax.faxes.dial import claim_attempts
 from netfax.faxes.finish import finish_attempt
 from netfax.faxes.history import wait_until
 from netfax.faxes.inside import deliver_inside
@@ -84,7 +86,7 @@ def scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
     # Looking into a file takes a sandbox; these are good.
-    monkeypatch.setattr(submit, "inspect", lambda _path, name: None)
+    monkeypatch.setattr(submit, "inspect", lambda _path, name: Inspection(Kind.PNG, 1))
     if database.dialect.name != "sqlite":
         return make_scene(tmp_path)
     if not _SCENES:
@@ -169,7 +171,7 @@ def placed(world: World, folder: Path, number: str) -> tuple[str, str]:
     assert dispatch_now() == 1
     attempt_id = delivery_of(uuid).attempts[0].id
     with unit_of_work() as uow:
-        assert claim_attempt(uow, attempt_id, "boot")
+        assert claim_attempts(uow, [attempt_id], "boot")
     return uuid, attempt_id
 
 

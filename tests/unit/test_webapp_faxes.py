@@ -74,6 +74,17 @@ def test_footer_in_chinese_is_the_manuals(portal: Portal, world: World, tmp_path
     assert 'href="/inbox?page=1"' in page
 
 
+def test_a_page_beyond_the_last_is_the_last(portal: Portal, world: World, tmp_path: Path) -> None:
+    """Lists shrink while somebody looks at them."""
+    let_in(world.bob)
+    for _ in range(21):
+        receive(world.bob, tmp_path)
+    waiting = make_delivery(world.bob)
+    assert portal.get("/inbox?page=77").text.count("row-link") == 1
+    for address in ("/queue?page=2", "/queue/rows?page=500"):
+        assert item_of(waiting) in portal.get(address).text
+
+
 @pytest.mark.parametrize("wanted", ["0", "-3", "x", "", "99999999999999999999", "²", "1e9"])
 def test_any_page_in_the_address_shows_a_list(portal: Portal, wanted: str) -> None:
     assert portal.get("/inbox", query_string={"page": wanted}).status_code == 200

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from netfax.db import UnitOfWork, now, unit_of_work
 from netfax.faxes import acts
 from netfax.faxes.cancel import cancel
-from netfax.faxes.finish import finish_attempt, record_answer
+from netfax.faxes.finish import finish_attempt, record_answers
 from netfax.faxes.inside import deliver_inside
 from netfax.faxes.models import Attempt, Delivery, Document, Priority, StateChange
 from netfax.faxes.results import CallOutcome
@@ -70,7 +70,7 @@ def call_ends(outcome: CallOutcome, **facts: object) -> None:
             setattr(attempt, name, value)
     with unit_of_work() as uow:
         if outcome.answered:
-            record_answer(uow, attempt_id, actor="bridge")
+            record_answers(uow, [attempt_id], actor="bridge")
         finish_attempt(uow, attempt_id, outcome, actor="gateway")
 
 

@@ -41,22 +41,62 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) document.querySelectorAll("form[data-busy]").forEach(release);
 });
 
+// What was written into a form is there again in the other language; files are the browser's, and chosen anew.
+function keepOverLanguages(form) {
+  const fields = () => [...form.elements].filter((field) => field.matches('textarea, input:not([type="hidden"], [type="file"])'));
+  const written = JSON.parse(sessionStorage.getItem("written") || "null");
+  sessionStorage.removeItem("written");
+  fields().forEach((field, place) => {
+    if (!written) return;
+    if (field.type === "radio") field.checked = written.fields[place] === true;
+    else field.value = written.fields[place];
+  });
+  if (written?.files) {
+    const problem = form.querySelector("[data-file-problem]");
+    problem.textContent = problem.dataset.again;
+    problem.hidden = false;
+  }
+  document.querySelector("[data-language]").addEventListener("submit", () => {
+    const values = fields().map((field) => (field.type === "radio" ? field.checked : field.value));
+    sessionStorage.setItem("written", JSON.stringify({ fields: values, files: form.elements.attachments.files.length > 0 }));
+  });
+}
+
 ready(() => {
   const form = document.getElementById("send-form");
   if (form) {
     const lost = () => document.getElementById("send-lost");
     const noAnswer = lost().textContent;
     // The sentence of a page that says why not, such as a form from before another sign-in.
-    const said = (page) => new DOMParser().parseFromString(page, "text/html").querySelector("h1")?.textContent;
+    const parse = (page) => new DOMParser().parseFromString(page, "text/html");
+    const said = (page) => parse(page).querySelector("h1")?.textContent;
+    const isStale = (page) => parse(page).querySelector("h1[data-stale]") !== null;
     form.addEventListener("htmx:before:request", () => { lost().hidden = true; });
-    form.addEventListener("htmx:finally:request", (event) => {
+    form.addEventListener("htmx:finally:request", async (event) => {
       const { response, text } = event.detail.ctx;
       if (response?.raw.ok) return;
+      const status = response?.raw.status;
+      const renewed = status === 400 && isStale(text) && await renew();
       release(form);
-      if (response?.raw.status === 422) return;
-      lost().textContent = (response && said(text)) || noAnswer;
+      if (status === 422) return;
+      if (renewed) lost().textContent = lost().dataset.renewed;
+      else if (status === 401) lost().textContent = lost().dataset.signedOut;
+      else lost().textContent = (response && said(text)) || noAnswer;
       lost().hidden = false;
+      // On a telephone it would stand below the bar of the places.
+      lost().scrollIntoView({ block: "center" });
     });
+    // The same person has signed in anew: the form, which stays the same fax, gets the token of his new session.
+    const renew = async () => {
+      const fetched = await fetch(form.action).catch(() => null);
+      if (!fetched?.ok || fetched.redirected) return false;
+      const page = parse(await fetched.text());
+      const login = (of) => of.querySelector("[data-login]")?.textContent;
+      if (login(page) !== login(document)) return false;
+      form.elements.csrf_token.value = page.querySelector('#send-form [name="csrf_token"]').value;
+      return true;
+    };
+    keepOverLanguages(form);
     form.addEventListener("htmx:after:swap", () => form.querySelector('[aria-invalid="true"], .alert')?.focus());
   }
   if (document.body.hasAttribute("data-print")) {

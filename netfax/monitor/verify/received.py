@@ -9,12 +9,12 @@ from netfax.db import reading, unit_of_work
 from netfax.documents.tiff import count_pages
 from netfax.faxes.models import Delivery, Direction, MailboxItem, Reception
 from netfax.faxes.recording import raise_pages_lost
-from netfax.faxes.states import DeliveryState, ReceptionState
+from netfax.faxes.states import UNRECORDED, DeliveryState, ReceptionState
 from netfax.monitor.verify.rules import Found, Look, Rule, Words, rows_that
 from netfax.storage.disk import blob_path
 from netfax.storage.models import Blob
 
-_ENDED = Reception.state != ReceptionState.RECEIVING
+_ENDED = Reception.state.not_in(UNRECORDED)
 
 
 def find_losses_without_alarm(_look: Look) -> Found:
