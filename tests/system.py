@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -24,6 +25,9 @@ from sqlalchemy.orm import Session, joinedload
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from netfax.db import make_engine, now, unit_of_work
 from netfax.faxes.models import Attempt, Delivery
+from netfax.org.models import Role
+from netfax.org.numbers import give_number
+from netfax.org.service import add_user, find_user
 from netfax.params.service import set_param
 from netfax.settings import CHECKOUT, Settings
 
@@ -69,6 +73,18 @@ class System:
         """First passwords by login."""
         accounts = json.loads((self.home / "first-accounts.json").read_text())
         return {account["login"]: account["password"] for account in accounts}
+
+    def add_user(self, name: str, identity: str) -> str:
+        """A user of the demo domain with a number; his login. `users` has his password."""
+        password = secrets.token_urlsafe()
+        engine = make_engine(self._database)
+        with unit_of_work(engine) as uow:
+            domain = find_user(uow, self.demo_user).tenant
+            give_number(uow, add_user(uow, domain, name, password, Role.USER), identity)
+        engine.dispose()
+        login = f"{name}@{domain.name}"
+        self.users[login] = password
+        return login
 
     def assert_promises_hold(self) -> None:
         """`netfax verify` finds nothing but what a test has brought about itself (`wanted_breaches`: rules)."""

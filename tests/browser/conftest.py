@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.acts import sign_in, speak
+from tests.pages import make_tiff
 from tests.system import System
 from tests.system_plugin import *  # noqa: F403
 
@@ -21,6 +23,17 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def sender(system: System, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The login of a user of this worker alone, since a language is a user's own; he has sent himself a fax."""
+    worker = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
+    identity = f"86736780406{worker}"
+    login = system.add_user(f"sender{worker}", identity)
+    (uuid,) = system.send(login, f"+{identity}", make_tiff(tmp_path_factory.mktemp("sender") / "own.tif", "own"))
+    system.ended(login, uuid)
+    return login
 
 
 @pytest.fixture
@@ -44,3 +57,16 @@ def new_page(browser: Browser, system: System) -> Iterator[NewPage]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def as_sender(system: System, sender: str, new_page: NewPage) -> NewPage:
+    """Opens a page of the portal as `sender`, in a language: by the menu when it is not the present one."""
+
+    def signed_in(language: str, **options: Any) -> Page:
+        page = new_page(**options)
+        sign_in(page, sender, system.users[sender])
+        speak(page, language)
+        return page
+
+    return signed_in

@@ -7,11 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.acts import barriers, sign_in, speak
+from tests.browser.acts import barriers
 from tests.browser.conftest import NARROW, WIDE, NewPage
-from tests.e2e.helpers import BOB
 from tests.pages import make_tiff
-from tests.system import System
 
 BUSY = "7722017"
 SOON = 30_000
@@ -20,13 +18,6 @@ SOON = 30_000
 @pytest.fixture
 def letter(tmp_path: Path) -> Path:
     return make_tiff(tmp_path / "letter.tif", "letter")
-
-
-def as_user(system: System, new_page: NewPage, login: str, **options: object) -> Page:
-    page = new_page(**options)
-    sign_in(page, login, system.users[login])
-    speak(page, "en")
-    return page
 
 
 def tomorrow() -> datetime:
@@ -54,10 +45,8 @@ def plan(page: Page, title: str, letter: Path) -> Locator:
 
 
 @pytest.mark.timeout(180)
-def test_fax_is_planned_held_released_sent_now_and_sent_again(
-    system: System, new_page: NewPage, letter: Path
-) -> None:  # R3.5, R5.1
-    page = as_user(system, new_page, system.demo_user)
+def test_fax_is_planned_held_released_sent_now_and_sent_again(as_sender: NewPage, letter: Path) -> None:  # R3.5, R5.1
+    page = as_sender("en")
     row = plan(page, "Planned in the browser", letter)
     when = f"{tomorrow():%Y-%m-%d %H:%M}"
     expect(row).to_contain_text(f"Planned for {when}")
@@ -88,9 +77,9 @@ def test_fax_is_planned_held_released_sent_now_and_sent_again(
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_time_and_priority_are_changed_where_they_stand(
-    system: System, new_page: NewPage, letter: Path, viewport: dict[str, int]
+    as_sender: NewPage, letter: Path, viewport: dict[str, int]
 ) -> None:
-    page = as_user(system, new_page, BOB, viewport=viewport)
+    page = as_sender("en", viewport=viewport)
     title = f"Changed at {viewport['width']}"
     plan(page, title, letter).get_by_role("link", name="Details of fax").click()
     expect(page.locator(".change:has(#change-planned_at)")).to_be_visible()
@@ -118,10 +107,8 @@ def test_time_and_priority_are_changed_where_they_stand(
     expect(page.locator(".alert-success")).to_contain_text("is cancelled.")
 
 
-def test_doubled_click_and_a_repeated_request_are_one_fax_without_scripts(
-    system: System, new_page: NewPage, letter: Path
-) -> None:
-    page = as_user(system, new_page, BOB, java_script_enabled=False)
+def test_doubled_click_and_a_repeated_request_are_one_fax_without_scripts(as_sender: NewPage, letter: Path) -> None:
+    page = as_sender("en", java_script_enabled=False)
     page.goto("/send")
     texts = {"planned_at": f"{tomorrow():%Y-%m-%dT%H:%M}", "numbers": BUSY, "title": "Clicked twice"}
     for name, text in texts.items():
@@ -139,10 +126,8 @@ def test_doubled_click_and_a_repeated_request_are_one_fax_without_scripts(
     expect(page.locator("tr", has_text="Clicked twice")).to_have_count(1)
 
 
-def test_form_that_is_sent_edited_after_going_back_is_another_fax(
-    system: System, new_page: NewPage, letter: Path
-) -> None:
-    page = as_user(system, new_page, BOB)
+def test_form_that_is_sent_edited_after_going_back_is_another_fax(as_sender: NewPage, letter: Path) -> None:
+    page = as_sender("en")
     plan(page, "Before the edit", letter)
     page.go_back()
     page.wait_for_url("**/send")

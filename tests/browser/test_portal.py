@@ -1,7 +1,6 @@
 """The portal in a real browser, on the running system: a fax out, a fax in, and what stands in nobody's way."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -32,12 +31,6 @@ def letter(tmp_path: Path) -> Path:
     return path
 
 
-def as_demo_user(system: System, new_page: NewPage, **options: Any) -> Page:
-    page = new_page(**options)
-    sign_in(page, system.demo_user, system.users[system.demo_user])
-    return page
-
-
 def expect_sheet(page: Page) -> None:
     """The picture of the page is there."""
     expect(page.locator("[data-sheet]")).to_have_js_property("naturalWidth", SCREEN, timeout=20_000)
@@ -45,10 +38,9 @@ def expect_sheet(page: Page) -> None:
 
 @pytest.mark.timeout(300)
 def test_pdf_is_sent_watched_to_its_end_and_read_in_the_viewer(
-    system: System, new_page: NewPage, letter: Path
+    system: System, as_sender: NewPage, letter: Path
 ) -> None:  # R3.1, R5.1, R5.4
-    page = as_demo_user(system, new_page)
-    speak(page, "en")
+    page = as_sender("en")
     send(page, system.fax_machine, [letter], title="Seen in the browser")
     page.wait_for_url("**/queue")
     expect(page.locator(".alert-success")).to_contain_text("1 fax accepted.")
@@ -98,11 +90,8 @@ def test_received_fax_is_in_an_inbox_and_is_read_page_by_page(
     assert barriers(page) == []
 
 
-def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
-    system: System, new_page: NewPage, letter: Path
-) -> None:
-    page = as_demo_user(system, new_page)
-    speak(page, "en")
+def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(as_sender: NewPage, letter: Path) -> None:
+    page = as_sender("en")
     send(page, "772100x", [letter], title="Kept")
     expect(page.locator("#problems-numbers")).to_contain_text("is not a fax number")
     expect(page.locator("#title")).to_have_value("Kept")
@@ -112,22 +101,21 @@ def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(
     assert barriers(page) == []
 
 
-def written(system: System, new_page: NewPage, letter: Path, title: str = "") -> Page:
-    """The send page in English as the demo user has filled it in."""
-    page = as_demo_user(system, new_page)
-    speak(page, "en")
+def written(system: System, as_sender: NewPage, letter: Path, title: str = "") -> Page:
+    """The send page in English as the sender has filled it in."""
+    page = as_sender("en")
     fill_in(page, system.fax_machine, [letter], title=title)
     return page
 
 
 def test_form_from_before_another_sign_in_says_so_and_keeps_what_was_written(
-    system: System, new_page: NewPage, letter: Path
+    system: System, as_sender: NewPage, sender: str, letter: Path
 ) -> None:
-    page = written(system, new_page, letter, "Written before")
+    page = written(system, as_sender, letter, "Written before")
     other = page.context.new_page()
     other.goto("/inbox")
     other.context.clear_cookies()
-    sign_in(other, system.demo_user, system.users[system.demo_user])
+    sign_in(other, sender, system.users[sender])
     speak(other, "en")
     page.click(".form-acts button")
     expect(page.locator("#send-lost")).to_contain_text("You have signed in anew since you opened this form.")
@@ -140,9 +128,9 @@ def test_form_from_before_another_sign_in_says_so_and_keeps_what_was_written(
 
 
 def test_form_of_another_user_is_not_sent_as_his_who_has_signed_in_since(
-    system: System, new_page: NewPage, letter: Path
+    system: System, as_sender: NewPage, letter: Path
 ) -> None:
-    page = written(system, new_page, letter)
+    page = written(system, as_sender, letter)
     other = page.context.new_page()
     other.context.clear_cookies()
     sign_in(other, "bob@demo", system.users["bob@demo"])
@@ -152,13 +140,13 @@ def test_form_of_another_user_is_not_sent_as_his_who_has_signed_in_since(
         expect(page.locator("#send-lost")).to_contain_text("This form is no longer valid.")
 
 
-def test_form_outlives_its_session(system: System, new_page: NewPage, letter: Path) -> None:
-    page = written(system, new_page, letter, "Outlived")
+def test_form_outlives_its_session(system: System, as_sender: NewPage, sender: str, letter: Path) -> None:
+    page = written(system, as_sender, letter, "Outlived")
     page.context.clear_cookies()
     page.click(".form-acts button")
     expect(page.locator("#send-lost")).to_contain_text("what you have written stays here")
     other = page.context.new_page()
-    sign_in(other, system.demo_user, system.users[system.demo_user])
+    sign_in(other, sender, system.users[sender])
     speak(other, "en")
     page.click(".form-acts button")
     expect(page.locator("#send-lost")).to_contain_text("You have signed in anew")
@@ -167,8 +155,8 @@ def test_form_outlives_its_session(system: System, new_page: NewPage, letter: Pa
     expect(page.locator("#list")).to_contain_text("Outlived")
 
 
-def test_what_was_written_is_there_in_the_other_language(system: System, new_page: NewPage, letter: Path) -> None:
-    page = written(system, new_page, letter, "Bilingual")
+def test_what_was_written_is_there_in_the_other_language(system: System, as_sender: NewPage, letter: Path) -> None:
+    page = written(system, as_sender, letter, "Bilingual")
     page.check('input[name="priority"][value="high"]', force=True)
     speak(page, "zh")
     expect(page.locator("#numbers")).to_have_value(system.fax_machine)
@@ -180,8 +168,8 @@ def test_what_was_written_is_there_in_the_other_language(system: System, new_pag
     expect(page.locator("[data-file-problem]")).to_be_hidden()
 
 
-def test_send_without_an_answer_says_where_to_look(system: System, new_page: NewPage, letter: Path) -> None:
-    page = written(system, new_page, letter)
+def test_send_without_an_answer_says_where_to_look(system: System, as_sender: NewPage, letter: Path) -> None:
+    page = written(system, as_sender, letter)
     page.route("**/send", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     page.set_viewport_size({"width": 390, "height": 560})
     page.click(".form-acts button")
@@ -198,8 +186,8 @@ def test_send_without_an_answer_says_where_to_look(system: System, new_page: New
     assert page.locator("#attachments").evaluate("input => input.files.length") == 1
 
 
-def test_double_click_sends_one_form(system: System, new_page: NewPage, letter: Path) -> None:
-    page = as_demo_user(system, new_page)
+def test_double_click_sends_one_form(as_sender: NewPage, letter: Path) -> None:
+    page = as_sender("zh")
     posts: list[str] = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
     page.goto("/send")
@@ -214,11 +202,8 @@ def test_double_click_sends_one_form(system: System, new_page: NewPage, letter: 
     assert len(posts) == 2
 
 
-def test_sending_and_reading_work_without_scripts(system: System, new_page: NewPage, letter: Path) -> None:
-    # To a number of ours, which needs no call.
-    (uuid,) = system.send(system.demo_user, "7804002", letter)
-    system.ended(system.demo_user, uuid)
-    page = as_demo_user(system, new_page, java_script_enabled=False)
+def test_sending_and_reading_work_without_scripts(as_sender: NewPage, letter: Path) -> None:
+    page = as_sender("zh", java_script_enabled=False)
     send(page, "", [letter])
     # The browser itself asks for the number.
     assert page.url.endswith("/send")
@@ -231,8 +216,8 @@ def test_sending_and_reading_work_without_scripts(system: System, new_page: NewP
     expect(page.locator("[data-sheet]")).to_have_count(1)
 
 
-def test_page_says_when_contact_is_lost_and_when_it_is_back(system: System, new_page: NewPage) -> None:
-    page = as_demo_user(system, new_page)
+def test_page_says_when_contact_is_lost_and_when_it_is_back(as_sender: NewPage) -> None:
+    page = as_sender("zh")
     page.goto("/queue")
     lost = page.locator("#contact-lost")
     expect(lost).to_be_hidden()
@@ -242,8 +227,8 @@ def test_page_says_when_contact_is_lost_and_when_it_is_back(system: System, new_
     expect(lost).to_be_hidden(timeout=15_000)
 
 
-def test_theme_follows_the_system_until_it_is_chosen(system: System, new_page: NewPage) -> None:
-    page = as_demo_user(system, new_page, color_scheme="dark")
+def test_theme_follows_the_system_until_it_is_chosen(as_sender: NewPage) -> None:
+    page = as_sender("zh", color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page.click(".menu summary")
     page.click("[data-theme-toggle]")
@@ -255,13 +240,13 @@ def test_theme_follows_the_system_until_it_is_chosen(system: System, new_page: N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_nothing_stands_in_anybodys_way(
-    system: System, new_page: NewPage, language: str, scheme: str, viewport: dict[str, int]
+    system: System, sender: str, new_page: NewPage, language: str, scheme: str, viewport: dict[str, int]
 ) -> None:
     """axe finds nothing on any page, in both languages and themes, and nothing is wider than the screen."""
     page = new_page(viewport=viewport, color_scheme=scheme)
     page.goto(f"/signin?lang={language}")
     assert barriers(page) == []
-    sign_in(page, system.demo_user, system.users[system.demo_user])
+    sign_in(page, sender, system.users[sender])
     speak(page, language)
     for address in LISTS:
         page.goto(address)
@@ -271,7 +256,7 @@ def test_nothing_stands_in_anybodys_way(
     assert barriers(page) == []
 
 
-def test_first_view_is_light(system: System, new_page: NewPage) -> None:
+def test_first_view_is_light(new_page: NewPage) -> None:
     """Everything that the first page needs is 250 KB at most, as it comes over the wire."""
     page = new_page()
     sizes: list[int] = []
