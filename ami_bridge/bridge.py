@@ -59,6 +59,7 @@ class Bridge:
     grown: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
     # Asterisk may not have taken the configuration that lies on disk.
     untaken: bool = False
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     # What goes on beside the events, kept so that it is not collected.
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     # Which start of Asterisk this is; empty until it was asked.

@@ -69,7 +69,15 @@ async def keep_trunks_taken(bridge: Bridge) -> None:
 
 
 async def _reload(bridge: Bridge) -> None:
-    """Reload as the user who may: the bridge's own connection has no class for commands."""
+    """Reload as the user who may: the bridge's own connection has no class for commands.
+
+    One at a time: Asterisk refuses a second reload while the first goes on, and files are not written over newer ones.
+    """
+    async with bridge.reloading:
+        await _write_and_reload(bridge)
+
+
+async def _write_and_reload(bridge: Bridge) -> None:
     bridge.untaken = True
     changed = await asyncio.to_thread(write_gateway, bridge.settings)
     log.info("gateway.written", files=changed)

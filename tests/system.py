@@ -34,7 +34,8 @@ from netfax.settings import CHECKOUT, Settings
 T = TypeVar("T")
 
 NETFAX = Path(sys.executable).with_name("netfax")
-START_SECONDS = 90
+# On a machine where several start at once.
+START_SECONDS = 240
 FAX_SECONDS = 150
 
 
@@ -122,7 +123,7 @@ class System:
 
     def delivery(self, user: str, uuid: str) -> dict[str, Any] | None:
         """A delivery among the ended and the waiting ones of a user."""
-        for place in ("sent", "queue"):
+        for place in ("queue", "sent"):
             for row in self.json(place, "--user", user):
                 if row["delivery"] == uuid:
                     return dict(row)
@@ -236,14 +237,15 @@ class System:
         def up() -> bool:
             if self.process is None or self.process.poll() is not None:
                 raise AssertionError(f"netfax run has ended: {self.console}")
-            return "All services are up" in self.console and self.cli("status", check=False).returncode == 0
+            told = "All services are up" in self.console or "Not up after" in self.console
+            return told and self.cli("status", check=False).returncode == 0
 
         eventually(up, START_SECONDS, "not up", lambda: self.console + self.cli("status", check=False).stdout)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
 
 
 def eventually(

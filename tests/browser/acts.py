@@ -33,7 +33,9 @@ def send(page: Page, numbers: str, files: list[Path], *, title: str = "") -> Non
 
 def fill_in(page: Page, numbers: str, files: list[Path], *, title: str = "") -> None:
     """Open the form and write into it."""
-    page.click('.top a[href="/send"]')
+    # A click waits for the answer alone, and files that are chosen before the scripts run are not shown.
+    with page.expect_navigation(url="**/send"):
+        page.click('.top a[href="/send"]')
     page.fill("#numbers", numbers)
     page.fill("#title", title)
     page.set_input_files("#attachments", files)
@@ -41,5 +43,6 @@ def fill_in(page: Page, numbers: str, files: list[Path], *, title: str = "") -> 
 
 def barriers(page: Page) -> list[str]:
     """What axe finds on the page: rule, and the first element that breaks it."""
+    page.wait_for_load_state()
     found = Axe().run(page, options=RULES).response["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found]

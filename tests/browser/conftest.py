@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.acts import sign_in, speak
 from tests.pages import make_tiff
@@ -14,6 +14,8 @@ from tests.system_plugin import *  # noqa: F403
 CHROMIUM = "/usr/bin/chromium"
 WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 NewPage = Callable[..., Page]
+# The machine is busy with another browser and the faults beside.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

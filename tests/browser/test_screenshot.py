@@ -32,7 +32,7 @@ def send_a_few(system: System, folder: Path) -> None:
         page = make_tiff(folder / f"{number}.tif", title, pages=1 + len(accepted) % 2)
         accepted += system.json("send", page, "--to", number, "--user", system.demo_user, "--title", title)
     states = {system.ended(system.demo_user, uuid)["state"] for uuid in accepted}
-    assert states == {"sent", "failed"}
+    assert {"sent", "failed"} <= states
 
 
 @pytest.mark.timeout(300)

@@ -83,4 +83,4 @@ def _assert_refused(system: System, file: Path, number: str, named: str) -> None
 
 
 def _stored(system: System) -> set[Path]:
-    return {path for path in (system.home / "blobs").rglob("*") if path.is_file()}
+    return {path for path in (system.home / "blobs").rglob("*") if path.is_file() and path.suffix != ".new"}

@@ -64,7 +64,7 @@ def test_a_fax_that_comes_while_the_agi_service_is_gone_is_in_the_inbox_when_it_
 def test_an_agi_service_that_dies_during_a_call_loses_nothing(own_system: System, tmp_path: Path) -> None:
     system = own_system
     call_id = call_in(system, make_tiff(tmp_path / "a.tif", "AGI dies"), "7804002", "07367721032")
-    eventually(lambda: system.json("receiving", "--user", "admin"), 20, "the call has not come")
+    eventually(lambda: system.json("receiving", "--user", "admin"), 60, "the call has not come")
     system.kill("agi", signal.SIGKILL)
     assert call_ended(system, call_id).status == "SUCCESS"
     assert system.inbox_from(BOB, "867367721032", seconds=60)["state"] == "received"
@@ -76,8 +76,8 @@ def test_a_mute_agi_service_is_replaced_and_the_waiting_call_is_received(own_sys
     mute = system.kill("agi", signal.SIGSTOP)
     began = time.monotonic()
     call_id = call_in(system, make_tiff(tmp_path / "a.tif", "mute AGI"), "7804002", "07367721033")
-    eventually(lambda: system.pid("agi") not in (mute, 0), 20, "the mute service was not replaced")
-    assert time.monotonic() - began < 15
+    eventually(lambda: system.pid("agi") not in (mute, 0), 60, "the mute service was not replaced")
+    assert time.monotonic() - began < 30
     assert call_ended(system, call_id).status == "SUCCESS"
     assert system.inbox_from(BOB, "867367721033", seconds=60)["state"] == "received"
 
@@ -127,7 +127,7 @@ def test_a_call_that_comes_while_its_asterisk_dies_keeps_the_pages_that_were_con
     system = own_system
     sent = make_tiff(tmp_path / "a.tif", "gateway dies", pages=3, dense=150)
     call_in(system, sent, "7804002", "07367721035")
-    eventually(lambda: pages_here(system, "867367721035"), 90, "page 2 has not begun")
+    eventually(lambda: pages_here(system, "867367721035"), 150, "page 2 has not begun")
     system.kill("gateway", signal.SIGKILL)
     row = system.inbox_from(BOB, "867367721035", seconds=60)
     assert (row["state"], row["pages"]) == ("partially_received", 1)

@@ -54,9 +54,9 @@ def test_a_station_id_of_markup_and_line_breaks_is_kept_as_harmless_text(system:
 def test_a_caller_who_hangs_up_at_once_leaves_no_port_claimed_and_no_fax(system: System, tmp_path: Path) -> None:
     before = len(system.json("inbox", "--user", BOB))
     call_id = call_in(system, make_tiff(tmp_path / "a.tif", "gone", pages=2, dense=400), "7804002", "07367721024")
-    eventually(lambda: is_receiving(system, "867367721024"), 20, "the call has not come")
+    eventually(lambda: is_receiving(system, "867367721024"), 60, "the call has not come")
     _hang_up(system, call_id)
-    eventually(lambda: not is_receiving(system, "867367721024"), 30, "the reception has not ended")
+    eventually(lambda: not is_receiving(system, "867367721024"), 60, "the reception has not ended")
     assert not [row for row in system.json("inbox", "--user", BOB) if row["caller"] == "867367721024"]
     assert len(system.json("inbox", "--user", BOB)) >= before
 
@@ -64,7 +64,7 @@ def test_a_caller_who_hangs_up_at_once_leaves_no_port_claimed_and_no_fax(system:
 def test_pages_before_a_hang_up_are_kept_as_a_partial_fax(system: System, tmp_path: Path) -> None:
     sent = make_tiff(tmp_path / "a.tif", "partial", pages=3, dense=150)
     call_id = call_in(system, sent, "7804002", "07367721025")
-    eventually(lambda: pages_here(system, "867367721025"), 90, "page 2 has not begun")
+    eventually(lambda: pages_here(system, "867367721025"), 150, "page 2 has not begun")
     _hang_up(system, call_id)
     row = system.inbox_from(BOB, "867367721025")
     assert (row["state"], row["pages"]) == ("partially_received", 1)

@@ -23,9 +23,9 @@ from tests.system import System, eventually, running_system
 
 pytestmark = pytest.mark.xdist_group("retries")
 
-INTERVAL = timedelta(seconds=10)
+INTERVAL = timedelta(seconds=20)
 # Between the end of a call and the next on another trunk.
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=10)
 PARAMS = {"retry_interval": str(INTERVAL.seconds), "retry_count": "3", "ring_time": "20"}
 
 DROPS_ONCE, DROPS_TWICE, DROPS_AT_ONCE = "7721007", "7721008", "7721009"

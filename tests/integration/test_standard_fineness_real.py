@@ -34,7 +34,7 @@ from tests.integration.test_dialplan_real import (
 )
 from tests.pages import assert_same_page
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("fineness")]
 
 # FAXRESOLUTION, pixels per metre.
 STANDARD, FINE = b"8031x3850", b"8031x7700"

@@ -169,7 +169,7 @@ def test_sip_that_stands_still_is_no_sign_of_life() -> None:
         began = time.monotonic()
         with pytest.raises(ProbeError, match="does not answer"):
             sip_probe("0.0.0.0", silent.getsockname()[1])()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
         # Asked twice.
         assert [silent.recv(4096)[:7] for _ in range(2)] == [b"OPTIONS"] * 2
 

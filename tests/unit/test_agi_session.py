@@ -300,7 +300,7 @@ def test_the_patience_is_for_the_whole_conversation(converse: Converse) -> None:
     with pytest.raises(AgiTimeout):
         for _ in range(100):
             session.set_variable("X", "1")
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 3
 
 
 def test_the_handlers_own_time_does_not_count(converse: Converse) -> None:

@@ -287,7 +287,7 @@ def test_a_peer_that_falls_while_it_boots_is_noticed_at_once() -> None:
 
 def test_a_boot_whose_end_is_not_heard_of_is_asked_for_by_another_login() -> None:
     async def main() -> None:
-        async with AmiPeer(after_login=b"") as peer, running(peer.port, wait=False, action_timeout=0.2) as bridge:
+        async with AmiPeer(after_login=b"") as peer, running(peer.port, wait=False, action_timeout=1.0) as bridge:
             await peer.until(lambda: bool(peer.named("Login")))
             peer.after_login = BOOTED
             await bridge.client.wait_connected(5)
