@@ -7,6 +7,7 @@ import click
 from cli.installation import on_installation
 from cli.output import as_json, console, joined, language, line_words, listing, mode_words, page_words, say
 from netfax.db import UnitOfWork, reading
+from netfax.documents.look import USUAL, Look, Mode, Resolution
 from netfax.documents.preview import to_pdf
 from netfax.documents.workshop import check_sizes
 from netfax.errors import UserError
@@ -60,6 +61,10 @@ def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
 @click.option("--recipient", default="", help="The recipient's name.")
 @click.option("--title", default="", help="The fax's title.")
 @click.option("--priority", type=click.Choice([each.value for each in Priority]), default=Priority.MEDIUM.value)
+@click.option("--resolution", type=click.Choice([each.value for each in Resolution]), default=USUAL.resolution.value)
+@click.option(
+    "--mode", type=click.Choice([each.value for each in Mode]), default=USUAL.mode.value, help="What is on the pages."
+)
 @click.option("--at", "planned", default="", help="Not before this time, as 2026-12-31 08:30 in the user's time zone.")
 @click.option("--key", default=None, help="A name of yours for this request: repeated, it is no second fax.")
 @json_option
@@ -71,6 +76,8 @@ def send(
     recipient: str,
     title: str,
     priority: str,
+    resolution: str,
+    mode: str,
     planned: str,
     key: str | None,
     json_wanted: bool,
@@ -85,6 +92,7 @@ def send(
         recipient_name=recipient,
         title=title,
         priority=Priority(priority),
+        look=Look(Resolution(resolution), Mode(mode)),
         planned_at=read_time(planned, viewer.time_zone) if planned else None,
         client_key=key,
     )

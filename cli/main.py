@@ -26,6 +26,7 @@ COMMANDS = {
     "priority": "act_commands.priority",
     "again": "act_commands.again",
     "save": "fax_commands.save",
+    "convert": "convert_command.convert",
     "verify": "inspect_commands.verify_command",
     "trace": "inspect_commands.trace",
     "alarm": "inspect_commands.alarm",

@@ -37,6 +37,13 @@ RUN_PACKAGES = (
     "redis-tools",  # holds Redis's server too; the package redis-server would add a system service
     "fontconfig",
     "fonts-noto-cjk",
+    "fonts-liberation",  # as wide as Arial, Times New Roman and Courier New …
+    "fonts-crosextra-carlito",  # … Calibri …
+    "fonts-crosextra-caladea",  # … and Cambria
+    "libreoffice-writer-nogui",  # office documents
+    "libreoffice-calc-nogui",
+    "libreoffice-impress-nogui",
+    "python3-uno",  # speaks to LibreOffice
     "libpango-1.0-0",  # WeasyPrint
     "libpangoft2-1.0-0",
     "libharfbuzz-subset0",

@@ -16,10 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
 from netfax.db import unit_of_work
+from netfax.documents.workshop import keep_spare
 from netfax.faxes.draw_queue import let_go_drawings
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
-from netfax.queue import queue
+from netfax.queue import Job, queue
 from netfax.settings import settings
 from netfax.storage.disk import clear_work_folders
 
@@ -32,6 +33,8 @@ def main(name: str) -> None:
     stop = keep_beating(f"worker-{name}")
     clear_work_folders()
     _let_go_drawings()
+    if name == Job.CONVERT.value.queue:
+        keep_spare()
     connection = Redis.from_url(settings().redis_url)
     worker = SimpleWorker([queue(name, connection)], connection=connection, serializer=JSONSerializer)
     worker.work(logging_level="WARNING")

@@ -10,23 +10,24 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from netfax.db import reading
+from netfax.documents.look import USUAL
 from netfax.errors import UserError
-from netfax.faxes.errors import NotAPriority, NotATime, RequestRefused
+from netfax.faxes.errors import NotAMode, NotAPriority, NotAResolution, NotATime, RequestRefused
 from netfax.faxes.models import Priority
-from netfax.faxes.plans import read_priority, read_time
+from netfax.faxes.plans import read_mode, read_priority, read_resolution, read_time
 from netfax.faxes.submit import FaxRequest, Upload, check_request, fingerprint, submit_fax
 from netfax.params.service import get_int, get_text
 from netfax.storage.disk import work_folder
 from webapp.addresses import go_to
 from webapp.identity import viewer
 from webapp.language import language
-from webapp.shown import priorities
+from webapp.shown import modes, priorities, resolutions
 from webapp.times import zone
 from webapp.words import ngettext
 
 blueprint = Blueprint("send", __name__)
 
-FIELDS = ("numbers", "recipient_name", "title", "planned_at", "attachments", "priority")
+FIELDS = ("numbers", "recipient_name", "title", "planned_at", "attachments", "priority", "resolution", "mode")
 NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
 # Of a request's fingerprint, as much as makes its key another one when something was changed.
 MARK_DIGITS = 32
@@ -59,6 +60,8 @@ class Filled:
     title: str = ""
     planned_at: str = ""
     priority: str = Priority.MEDIUM
+    resolution: str = USUAL.resolution
+    mode: str = USUAL.mode
     problems: dict[str, list[str]] = field(default_factory=dict)
     # Files were chosen, and the browser will have forgotten them.
     files_lost: bool = False
@@ -99,6 +102,9 @@ def _read_form() -> Filled:
         title=_text("title"),
         planned_at=_text("planned_at"),
         priority=_text("priority"),
+        # A program that knows nothing of them gets what is usual.
+        resolution=_text("resolution") or USUAL.resolution,
+        mode=_text("mode") or USUAL.mode,
     )
 
 
@@ -115,6 +121,14 @@ def _request(filled: Filled, uploads: list[Upload]) -> FaxRequest:
         wanted = replace(wanted, priority=read_priority(filled.priority))
     except NotAPriority as error:
         unreadable.append(("priority", error))
+    try:
+        wanted = replace(wanted, look=replace(wanted.look, resolution=read_resolution(filled.resolution)))
+    except NotAResolution as error:
+        unreadable.append(("resolution", error))
+    try:
+        wanted = replace(wanted, look=replace(wanted.look, mode=read_mode(filled.mode)))
+    except NotAMode as error:
+        unreadable.append(("mode", error))
     try:
         planned_at = read_time(filled.planned_at, zone()) if filled.planned_at.strip() else None
         wanted = replace(wanted, planned_at=planned_at)
@@ -156,4 +170,12 @@ def _by_field(error: UserError) -> dict[str, list[str]]:
 
 
 def _page(filled: Filled) -> str:
-    return render_template("send.html", filled=filled, limits=Limits.read(), priorities=priorities(), zone=zone())
+    return render_template(
+        "send.html",
+        filled=filled,
+        limits=Limits.read(),
+        priorities=priorities(),
+        resolutions=resolutions(),
+        modes=modes(),
+        zone=zone(),
+    )

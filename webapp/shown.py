@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from netfax.documents.look import Mode, Resolution
 from netfax.faxes.models import Priority
 from netfax.faxes.results import CAUSES, Cause
 from netfax.faxes.states import STATE_INFO, DeliveryState, ReceptionState, Tone
@@ -47,6 +48,21 @@ def cause_text(cause: Cause | None) -> str:
 def priorities() -> dict[str, str]:
     """The words of the priorities, the highest first."""
     return {Priority.HIGH: _("High"), Priority.MEDIUM: _("Medium"), Priority.LOW: _("Low")}
+
+
+def resolutions() -> dict[str, str]:
+    """The words of the resolutions, the coarsest first."""
+    return {Resolution.STANDARD: _("Standard"), Resolution.FINE: _("Fine"), Resolution.SUPERFINE: _("Superfine")}
+
+
+def modes() -> dict[str, str]:
+    """The words of what a page is drawn as."""
+    return {
+        Mode.AUTO: _("Automatic"),
+        Mode.TEXT: _("Text"),
+        Mode.MIXED: _("Text and pictures"),
+        Mode.PHOTO: _("Photograph"),
+    }
 
 
 def joined(*parts: str) -> str:

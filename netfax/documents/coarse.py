@@ -12,18 +12,24 @@ from netfax.documents import workshop
 from netfax.documents.convert import FaxImage
 from netfax.documents.errors import NotDrawable, PageMissing
 from netfax.documents.limits import CONVERT_SECONDS
+from netfax.documents.look import Resolution
 from netfax.documents.pdfwrite import embeddable
 from netfax.documents.tiff import TiffPage, whole_pages
-from netfax.documents.tiffwrite import FAX_WIDTH
+from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH
 
-STANDARD_DPI = (204, 98)  # T.30's standard resolution, 3.85 lines/mm, in the inch-based form, as `FAX_DPI` is
+# T.30's standard resolution, 3.85 lines/mm, in the inch-based form, as `FAX_DPI` is.
+STANDARD_DPI = (FAX_DPI[0], Resolution.STANDARD.lines)
+# How often a page of each resolution is halved until it is in standard fineness.
+HALVINGS: dict[tuple[float, float], int] = {
+    (FAX_DPI[0], resolution.lines): times for times, resolution in enumerate(Resolution)
+}
 
 
 def to_standard(source: Path, target: Path, *, first: int = 1) -> FaxImage:
     """Put the pages of our own fax TIFF from `first` (1 is the first) on, at 98 lines an inch, at `target`.
 
     All of it or nothing. The paper keeps its size: rows are halved, and of an odd number the last stands alone.
-    Raises PageMissing, NotDrawable for pages that are not in fine resolution, and what `workshop.ask` raises.
+    Raises PageMissing, NotDrawable for pages in a resolution that is not ours, and what `workshop.ask` raises.
     """
     pages = whole_pages(source)
     if not 1 <= first <= len(pages):
@@ -33,7 +39,6 @@ def to_standard(source: Path, target: Path, *, first: int = 1) -> FaxImage:
         with draft.open("w+b") as out:
             workshop.ask(
                 "standard",
-                out.fileno(),
                 first,
                 files=[source],
                 names=[source.name],
@@ -46,13 +51,15 @@ def to_standard(source: Path, target: Path, *, first: int = 1) -> FaxImage:
 
 
 def _looked_at(draft: Path, fine: Sequence[TiffPage], name: str) -> FaxImage:
-    """What the worker made, by our own reader: each page the half of its fine one, or it does not go to the line."""
+    """What the worker made, by our own reader: each page is its finer one, halved, or it does not go to the line."""
     pages = whole_pages(draft)
-    if len(pages) != len(fine) or not all(map(_is_half, pages, fine)):
+    if len(pages) != len(fine) or not all(map(_is_coarser, pages, fine)):
         raise NotDrawable(name=name)
     return FaxImage(len(pages), tuple(page.bytes for page in pages), draft.stat().st_size)
 
 
-def _is_half(page: TiffPage, fine: TiffPage) -> bool:
-    form = (page.width, page.rows, page.dpi)
-    return embeddable(page) and form == (FAX_WIDTH, (fine.rows + 1) // 2, STANDARD_DPI)
+def _is_coarser(page: TiffPage, fine: TiffPage) -> bool:
+    rows = fine.rows
+    for _ in range(HALVINGS.get(fine.dpi or FAX_DPI, 0)):
+        rows = (rows + 1) // 2
+    return embeddable(page) and (page.width, page.rows, page.dpi) == (FAX_WIDTH, rows, STANDARD_DPI)

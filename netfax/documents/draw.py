@@ -1,15 +1,17 @@
-"""Grey to black and white for the line: text and lines by threshold, photographs and shades by a screen.
+"""Grey to black and white for the line: text and lines by threshold, photographs and shades by a screen of lines.
 
-Fewer changes from black to white are fewer bytes. A clustered screen of 45° packs a page-wide photograph into a sixth
-of what error diffusion takes. Only in the worker: this module needs Pillow.
+Fewer changes from black to white are fewer bytes, and a row that is like the one above costs next to nothing. So shades
+become horizontal lines whose thickness is their tone: on a page-wide photograph an eighth of the bytes of a screen of
+dots, with the same tone. Only in the worker: this module needs Pillow.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFilter
+
+from netfax.documents.look import Look, Mode, Resolution
 
 WHITE = 255
 
@@ -19,49 +21,117 @@ class Manner:
     """How a page was made, which decides what is ink and what is paper on it.
 
     Ink is what is darker than the share `ink` of the ground it stands on; ground that is not as bright as `paper`
-    (0 to 255) is none, but a photograph or a shade.
+    (0 to 255) is none, but a photograph or a shade. `noisy` pages have specks that nobody meant.
     """
 
     ink: float
     paper: int
+    noisy: bool
 
 
-# What a program drew has no soft edges, its light grey lines are meant, and so are its shades.
-DRAWN = Manner(ink=0.80, paper=215)
+# What a program drew has no soft edges, its light grey and yellow are meant, and so are its shades.
+DRAWN = Manner(ink=0.90, paper=215, noisy=False)
 # In a picture the edges of letters are half paper, and paper under a lamp is grey.
-PICTURED = Manner(ink=0.68, paper=170)
+PICTURED = Manner(ink=0.68, paper=170, noisy=True)
 # A page that is shade for the most part is a photograph: its lights are shades too.
 PHOTOGRAPH_SHARE = 0.5
 PAPER_OF_PHOTOGRAPHS = 240
-# On a shade only what is much darker stands out.
+# On a shade only what is much darker, or much brighter, stands out …
 INK_ON_SHADE = 0.60
+BRIGHT_ON_SHADE = 96
+# … and keeps the screen three pixels away, reached in these steps, or the lines would run into the letters.
+HALO = (1, 2)
 # The share of pixels between ink and paper below which there is nothing to screen.
 DARKEST_SHADE = 40
 SCREENED_SHARE = 0.004
 # The ground is looked for on a third of the resolution; ink is at most twice this wide there (12 pixels, 1.5 mm).
 COARSE = 3
 REACH = (1, 1, 2)
-# The screen: dots at 45°, in a cell of this many pixels with two of them (29 dots an inch).
-CELL = 10
-# What is nearly black or white becomes so: single dots cost much and show little.
-BLACKEST, WHITEST = 32, 232
+# The screen: a line in so many rows of fine resolution (33 an inch). Between the tones of whole rows, pieces of a row
+# that repeat at this distance make the difference.
+BAND = 6
+PIECE = 24
+# A tone that this share of a page has is a fill; it is drawn in whole rows, which cost least.
+FILL_SHARE = 0.01
+# Nearly black; what stands on it is read better on black.
+DARK_FILL = 60
+# Finer than the screen shows it, a photograph's grain only costs.
+GRAIN = 1.0
 
 
-def to_bilevel(grey: Image.Image, manner: Manner) -> Image.Image:
-    """A one-bit image (mode "1") of a grey one (mode "L"), the same pixels wide and high."""
-    ground = _ground(grey)
+def drawn_lines(look: Look) -> int:
+    """The lines an inch at which pages are drawn: those of standard resolution at twice as many, then `halved`."""
+    return max(look.resolution.lines, Resolution.FINE.lines)
+
+
+def halved(page: Image.Image) -> Image.Image:
+    """One row of two, black where either is black; the last of an odd number of rows stays as it is."""
+    # The mean of two pixels is full white only where both are.
+    return page.convert("L").reduce((1, 2)).point([0] * WHITE + [WHITE], "1")
+
+
+def to_bilevel(grey: Image.Image, manner: Manner, look: Look) -> Image.Image:
+    """A one-bit image (mode "1") of a grey one (mode "L") of `drawn_lines`, the same pixels wide and high."""
+    if look.mode is Mode.PHOTO:
+        return _screened(grey, look)
+    tones = grey.histogram()
+    pixels = grey.width * grey.height
+    if not manner.noisy and sum(tones[DARKEST_SHADE : _ink_on_paper(manner)]) < SCREENED_SHARE * pixels:
+        return grey.point([0 if tone < _ink_on_paper(manner) else WHITE for tone in range(256)], "1")
+    ground = _ground(grey, look)
     ink = _darker(grey, _share_of(ground, manner.ink))
-    if sum(grey.histogram()[DARKEST_SHADE : manner.paper]) < SCREENED_SHARE * grey.width * grey.height:
+    if manner.noisy:
+        ink = _without_specks(ink)
+    if look.mode is Mode.TEXT or sum(tones[DARKEST_SHADE : manner.paper]) < SCREENED_SHARE * pixels:
         return ink
     paper = manner.paper
-    if sum(ground.histogram()[:paper]) > PHOTOGRAPH_SHARE * grey.width * grey.height:
+    if look.mode is Mode.AUTO and sum(ground.histogram()[:paper]) > PHOTOGRAPH_SHARE * pixels:
         paper = PAPER_OF_PHOTOGRAPHS
-    shade = ground.point([WHITE if level < paper else 0 for level in range(256)], "1")
-    if shade.getbbox() is None:
+    shade = ground.point([WHITE if tone < paper else 0 for tone in range(256)], "1")
+    box = shade.getbbox()
+    if box is None:
         return ink
-    screened = _darker(grey.point(_contrast()), _screen(grey.size))
-    solid = _darker(grey, _share_of(ground, INK_ON_SHADE))
-    return Image.composite(ImageChops.logical_and(screened, solid), ink, shade)
+    box = (box[0], box[1] // BAND * BAND, box[2], box[3])
+    fills = [] if manner.noisy else [tone for tone, count in enumerate(tones) if count > FILL_SHARE * pixels]
+    shaded = _shaded(grey.crop(box), ground.crop(box), fills, look)
+    ink.paste(shaded, box, shade.crop(box))
+    return ink
+
+
+def _ink_on_paper(manner: Manner) -> int:
+    """What is darker than this is ink where the ground is white."""
+    return int(WHITE * manner.ink)
+
+
+def _shaded(grey: Image.Image, ground: Image.Image, fills: list[int], look: Look) -> Image.Image:
+    """Part of a page as a shade all over: screened, with what stands out from its ground in pure black and white.
+
+    Letters on a fill are cleared of its lines: dark ones by white, bright ones by black around them.
+    """
+    page = _screened(grey.point(_in_whole_rows(fills, look)), look)
+    is_fill = [WHITE if tone in fills else 0 for tone in range(256)]
+    dark = ImageChops.invert(_darker(grey, _share_of(ground, INK_ON_SHADE)))
+    if fills:
+        page = ImageChops.logical_or(page, ImageChops.logical_and(_grown(dark), ground.point(is_fill, "1")))
+    if any(fill + BRIGHT_ON_SHADE < WHITE for fill in fills):
+        base = ImageChops.invert(_ground(ImageChops.invert(grey), look))
+        above = ImageChops.subtract(grey, base)
+        bright = above.point([WHITE if tone > BRIGHT_ON_SHADE else 0 for tone in range(256)], "1")
+        page = _cut(page, ImageChops.logical_and(_grown(bright), base.point(is_fill, "1")))
+        page = ImageChops.logical_or(page, bright)
+    return _cut(page, dark)
+
+
+def _cut(page: Image.Image, black: Image.Image) -> Image.Image:
+    """The page with black where the mask is set."""
+    return ImageChops.logical_and(page, ImageChops.invert(black))
+
+
+def _grown(mask: Image.Image) -> Image.Image:
+    """The mask (mode "1") and all within three pixels of it."""
+    for step in HALO:
+        mask = _spread(mask, ImageChops.logical_or, step)
+    return mask
 
 
 def _share_of(ground: Image.Image, share: float) -> Image.Image:
@@ -73,13 +143,35 @@ def _darker(grey: Image.Image, threshold: Image.Image) -> Image.Image:
     return ImageChops.subtract(grey, threshold).point([0] + [WHITE] * 255, "1")
 
 
-def _ground(grey: Image.Image) -> Image.Image:
+def _without_specks(ink: Image.Image) -> Image.Image:
+    """The page without black specks of up to 2 × 2 pixels that have nothing near them: dust, and a sensor's noise."""
+    black = ImageChops.invert(ink)
+    column = _line(black, (0, 1))
+    row = _line(black, (1, 0))
+    around = ImageChops.logical_or(
+        ImageChops.logical_or(_moved(column, -2, 0), _moved(column, 2, 0)),
+        ImageChops.logical_or(_moved(row, 0, -2), _moved(row, 0, 2)),
+    )
+    return ImageChops.invert(ImageChops.logical_and(black, around))
+
+
+def _line(mask: Image.Image, way: tuple[int, int]) -> Image.Image:
+    """Each pixel or any of the two before and behind it on one way."""
+    across, down = way
+    found = mask
+    for step in (-2, -1, 1, 2):
+        found = ImageChops.logical_or(found, _moved(mask, across * step, down * step))
+    return found
+
+
+def _ground(grey: Image.Image, look: Look) -> Image.Image:
     """What each pixel stands on: the image without its thin dark parts, so paper under letters, a shade as it is.
 
     A morphological closing: the brightest around, then of that the darkest around. It leaves the borders of shades
     where they are, so that no dark rim comes to stand there.
     """
-    small = (max(1, grey.width // COARSE), max(1, grey.height // COARSE))
+    finer = drawn_lines(look) // Resolution.FINE.lines
+    small = (max(1, grey.width // COARSE), max(1, grey.height // (COARSE * finer)))
     ground = _spread(grey, ImageChops.lighter, 1).resize(small, Image.Resampling.NEAREST)
     for step in REACH:
         ground = _spread(ground, ImageChops.lighter, step)
@@ -102,35 +194,62 @@ def _moved(image: Image.Image, across: int, down: int) -> Image.Image:
     return moved
 
 
-@cache
-def _contrast() -> list[int]:
-    scale = WHITE / (WHITEST - BLACKEST)
-    return [min(WHITE, max(0, round((level - BLACKEST) * scale))) for level in range(256)]
+def _screened(grey: Image.Image, look: Look) -> Image.Image:
+    """Every tone by lines."""
+    smooth = grey.filter(ImageFilter.GaussianBlur(GRAIN))
+    if look.resolution is Resolution.STANDARD:
+        # Two rows will be one: they are the same from here on.
+        smooth = smooth.reduce((1, 2)).resize(grey.size, Image.Resampling.NEAREST)
+    return _darker(smooth, _screen(grey.size, look.resolution))
+
+
+def _in_whole_rows(fills: list[int], look: Look) -> list[int]:
+    """The tones of a page, those of its fills moved to where a whole number of rows is white."""
+    rows = _rows_of_a_band(look.resolution)
+    white_rows = [0 if tone < DARK_FILL else round(tone * rows / WHITE) for tone in range(256)]
+    return [round(white_rows[tone] * LAST / rows) if tone in fills else tone for tone in range(256)]
+
+
+# The brightest threshold is below white, and the darkest above black, so that these stay what they are.
+LAST = WHITE - 1
+
+
+def _rows_of_a_band(resolution: Resolution) -> int:
+    return BAND * resolution.lines // Resolution.FINE.lines
 
 
 @cache
-def _cell() -> Image.Image:
-    """The thresholds of one cell: every dot grows from its middle, and so does every hole between dots."""
-    turn = 2 * math.pi / CELL
+def _band(resolution: Resolution) -> Image.Image:
+    """The thresholds of two bands, `PIECE` pixels wide.
 
-    def order(place: int) -> tuple[float, float]:
-        x, y = place % CELL + 0.5, place // CELL + 0.5
-        return round(math.cos(turn * x) * math.cos(turn * y), 6), math.atan2(y - CELL / 2, x - CELL / 2)
+    A line grows from the middle of its band by whole rows, and each row by pieces that grow from their middles, those
+    of the second band between those of the first.
+    """
+    rows = _rows_of_a_band(resolution)
+    # By pairs of rows, where there are any: halved, a line keeps its thickness as far as it can.
+    pair = 1 if resolution is Resolution.STANDARD else 2
+    middle = (rows // pair - 1) / 2
+    rank = {row: place for place, row in enumerate(sorted(range(rows), key=lambda row: abs(row // pair - middle)))}
+    band = Image.new("L", (PIECE, 2 * rows))
+    for row in range(2 * rows):
+        for column in range(PIECE):
+            place = (column + row // rows * PIECE // 2) % PIECE
+            part = abs(place + 0.5 - PIECE / 2) / (PIECE / 2)
+            band.putpixel((column, row), round((rank[row % rows] + min(max(part, 0.05), 0.95)) * LAST / rows))
+    if resolution is Resolution.STANDARD:
+        band = band.resize((PIECE, 4 * rows), Image.Resampling.NEAREST)
+    return band
 
-    levels = bytearray(CELL * CELL)
-    for rank, place in enumerate(sorted(range(CELL * CELL), key=order)):
-        levels[place] = round((rank + 0.5) * 254 / (CELL * CELL))
-    return Image.frombytes("L", (CELL, CELL), bytes(levels))
 
-
-def _screen(size: tuple[int, int]) -> Image.Image:
+def _screen(size: tuple[int, int], resolution: Resolution) -> Image.Image:
     """The screen's thresholds over an area, doubled with each paste."""
     screen = Image.new("L", size)
-    screen.paste(_cell(), (0, 0))
-    done = CELL
-    while done < max(size):
-        known = screen.crop((0, 0, done, done))
-        for place in ((done, 0), (0, done), (done, done)):
+    band = _band(resolution)
+    screen.paste(band, (0, 0))
+    wide, high = band.size
+    while wide < size[0] or high < size[1]:
+        known = screen.crop((0, 0, wide, high))
+        for place in ((wide, 0), (0, high), (wide, high)):
             screen.paste(known, place)
-        done *= 2
+        wide, high = 2 * wide, 2 * high
     return screen

@@ -31,14 +31,48 @@ class UnknownKind(DocumentError):
     """The kind comes from the content; the name's ending is no matter."""
 
     code = "document_kind_unknown"
-    en = "“{name}” is of a kind that can't be faxed. Send a PDF, TIFF, PNG, JPEG or plain text file."
-    zh = "无法传真“{name}”这种类型的文件，请使用 PDF、TIFF、PNG、JPEG 或纯文本文件。"
+    en = "“{name}” is of a kind that can't be faxed. Send an office document, PDF, picture, web page or plain text."
+    zh = "无法传真“{name}”这种类型的文件，请使用 Office 文档、PDF、图片、网页或纯文本文件。"
+
+
+class PostScriptRefused(DocumentError):
+    """A program for printers, which nothing here runs."""
+
+    code = "document_postscript"
+    en = "“{name}” is a PostScript or printer file, which can't be faxed. Save it as a PDF and send that."
+    zh = "“{name}”是 PostScript 或打印机文件，无法传真，请另存为 PDF 后发送。"
+
+
+class ArchiveNotDocument(DocumentError):
+    code = "document_archive"
+    en = "“{name}” is an archive. Unpack it and send the documents that are in it."
+    zh = "“{name}”是压缩包，请先解压，再发送其中的文件。"
 
 
 class EncryptedDocument(DocumentError):
     code = "document_encrypted"
     en = "“{name}” is protected by a password. Save it without the password and send it again."
     zh = "“{name}”有密码保护，请取消密码另存后重新发送。"
+
+
+class BlankDocument(DocumentError):
+    code = "document_blank"
+    en = "“{name}” has nothing on its pages; there is nothing to fax. Look whether it is the right file."
+    zh = "“{name}”的页面上没有任何内容，无法传真，请检查是否选错了文件。"
+
+
+class OnlyMacros(DocumentError):
+    code = "document_only_macros"
+    en = "“{name}” has nothing on its pages but macros, which are not run here. Save what it shows as a PDF."
+    zh = "“{name}”只有宏，页面上没有内容；系统不会运行宏，请将要传真的内容另存为 PDF 后发送。"
+
+
+class DynamicForm(DocumentError):
+    """XFA: the pages of such a PDF say no more than that another program is needed."""
+
+    code = "document_dynamic_form"
+    en = "“{name}” is a dynamic form that only Adobe Reader can show. Print it to a new PDF there and send that."
+    zh = "“{name}”是只有 Adobe Reader 才能显示的动态表单（XFA），请在其中打印成新的 PDF 后发送。"
 
 
 class DamagedDocument(DocumentError):
@@ -90,7 +124,10 @@ class PageMissing(DocumentError):
 # The errors that a worker may name in its answer; each takes `name` alone.
 WORKER_ERRORS: dict[str, type[DocumentError]] = {
     error.code: error
-    for error in (EmptyFile, UnknownKind, EncryptedDocument, DamagedDocument, TooManyPages, PageTooLarge, TooHeavy)
+    for error in (
+        *(EmptyFile, UnknownKind, PostScriptRefused, ArchiveNotDocument, EncryptedDocument, BlankDocument, OnlyMacros),
+        *(DynamicForm, DamagedDocument, TooManyPages, PageTooLarge, TooHeavy),
+    )
 }
 # What drawing can end with.
 _DRAWING_ERRORS = WORKER_ERRORS | {error.code: error for error in (FileTooLarge, NotDrawable)}

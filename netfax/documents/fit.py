@@ -1,8 +1,8 @@
 """Where a page comes to lie on the fax: proportion kept, nothing cut, nothing mirrored.
 
-Lengths in inches, results in fax pixels (204 across and 196 down an inch, so not square). A page keeps its natural
-size as long as it fits; then it shrinks. So an A4 page has 2,292 lines and a slip of paper is a short page, which is
-a short call.
+Lengths in inches, results in fax pixels (204 across and 98, 196 or 392 down an inch, so not square). A page keeps its
+natural size as long as it fits; then it shrinks. So an A4 page has 2,292 lines in fine resolution, and a slip of paper
+is a short page, which is a short call.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LONGEST = 14.0
 # Letter and Legal, 8.5 inches wide, are a hair wider than the line: they count as fitting.
 FITTING_WIDTH = 8.6
 # A shorter page gets blank lines: no machine is built for a page of a few lines.
-SHORTEST_ROWS = FAX_DPI[1]
+SHORTEST = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Placement:
     page_rows: int
 
 
-def fit(width: float, length: float) -> Placement:
-    """Place a page of this size; one wider than the line and wider than long is turned to stand upright."""
+def fit(width: float, length: float, lines: int = FAX_DPI[1]) -> Placement:
+    """Place a page of this size at so many lines an inch; one wider than the line and than long is turned upright."""
     turned = width > length and width > FITTING_WIDTH
     if turned:
         width, length = length, width
     limit = LONGEST if width <= FITTING_WIDTH and not turned else A4_LENGTH
     scale = min(1.0, PAPER_WIDTH / width, limit / length)
     across = min(FAX_WIDTH, max(1, round(width * scale * FAX_DPI[0])))
-    down = max(1, round(length * scale * FAX_DPI[1]))
-    return Placement(turned, across, down, (FAX_WIDTH - across) // 2, max(down, SHORTEST_ROWS))
+    down = max(1, round(length * scale * lines))
+    return Placement(turned, across, down, (FAX_WIDTH - across) // 2, max(down, round(SHORTEST * lines)))

@@ -11,21 +11,23 @@ from netfax.documents.limits import INSPECT_SECONDS
 
 @dataclass(frozen=True)
 class Inspection:
+    """`pages` are None where only another program can tell: of office documents and mails."""
+
     kind: Kind
-    pages: int
+    pages: int | None
 
 
 def inspect(path: Path, *, name: str) -> Inspection:
     """Kind and pages of a file, by its content alone; `name` is the person's own name of it, for the errors.
 
-    Raises a DocumentError: EmptyFile, UnknownKind, EncryptedDocument, DamagedDocument, FileTooLarge, TooManyPages,
-    PageTooLarge, TooHeavy or NotDrawable. DocumentsClosed is no fault of the file: it can't be looked at now.
+    Raises a DocumentError, one of those that a worker names, FileTooLarge or NotDrawable. DocumentsClosed is no fault
+    of the file: it can't be looked at now.
     """
     if path.stat().st_size == 0:
         raise EmptyFile(name=name)
     workshop.check_sizes([path], [name])
     answer = workshop.ask("inspect", files=[path], names=[name], timeout=INSPECT_SECONDS)
     kind, pages = answer.get("kind"), answer.get("pages")
-    if kind not in list(Kind) or type(pages) is not int:
+    if kind not in list(Kind) or not (pages is None or type(pages) is int):
         raise NotDrawable(name=name)
     return Inspection(Kind(str(kind)), pages)

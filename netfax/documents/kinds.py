@@ -1,8 +1,6 @@
-"""What a file is, by its content alone; the name's ending plays no part."""
+"""The kinds of files that become a fax; each one's value is the usual ending of its name."""
 
 from enum import StrEnum
-
-from netfax.documents.textcode import decode
 
 
 class Kind(StrEnum):
@@ -10,31 +8,29 @@ class Kind(StrEnum):
     TIFF = "tiff"
     PNG = "png"
     JPEG = "jpeg"
-    TEXT = "text"
+    GIF = "gif"
+    BMP = "bmp"
+    WEBP = "webp"
+    TEXT = "txt"
+    HTML = "html"
+    MAIL = "eml"
+    DOC = "doc"
+    DOCX = "docx"
+    XLS = "xls"
+    XLSX = "xlsx"
+    PPT = "ppt"
+    PPTX = "pptx"
+    ODT = "odt"
+    ODS = "ods"
+    ODP = "odp"
+    RTF = "rtf"
+    # Documents of Office 2003 and of LibreOffice as one XML file.
+    OFFICE_XML = "xml"
 
 
-MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", Kind.PNG),
-    (b"\xff\xd8\xff", Kind.JPEG),
-    (b"II*\0", Kind.TIFF),
-    (b"MM\0*", Kind.TIFF),
-    (b"II+\0", Kind.TIFF),
-    (b"MM\0+", Kind.TIFF),
+PICTURES = frozenset({Kind.TIFF, Kind.PNG, Kind.JPEG, Kind.GIF, Kind.BMP, Kind.WEBP})
+# LibreOffice makes a PDF of these first.
+OFFICE = frozenset(
+    {Kind.DOC, Kind.DOCX, Kind.XLS, Kind.XLSX, Kind.PPT, Kind.PPTX, Kind.ODT, Kind.ODS, Kind.ODP, Kind.RTF}
+    | {Kind.OFFICE_XML}
 )
-# Readers accept a PDF's first line anywhere in the first kilobyte (ISO 32000-1, annex H.3.4.1).
-PDF_HEADER_WITHIN = 1024
-# Languages written in plain letters that nobody wants to fax as they stand, PostScript first: it is a program.
-NOT_PROSE = (b"%!", b"\x04%!", b"\x1b%-12345x", b"{\\rtf", b"<?xml", b"<!doctype", b"<html", b"<svg")
-
-
-def kind_of(data: bytes) -> Kind | None:
-    """The kind of a file by its content, or None when it is none that we draw."""
-    for magic, kind in MAGIC:
-        if data.startswith(magic):
-            return kind
-    start = data[:PDF_HEADER_WITHIN].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith(NOT_PROSE):
-        return None
-    if b"%pdf-" in start:
-        return Kind.PDF
-    return Kind.TEXT if decode(data) is not None else None

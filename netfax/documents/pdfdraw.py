@@ -1,15 +1,19 @@
 """PDF pages by PDFium. Only in the worker: it needs pypdfium2 and Pillow."""
 
-from collections.abc import Iterator
+import ctypes
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from netfax.documents.draw import DRAWN, to_bilevel
-from netfax.documents.errors import DamagedDocument, EncryptedDocument, Refusal
+from netfax.documents.draw import DRAWN, PICTURED, Manner, drawn_lines, to_bilevel
+from netfax.documents.errors import DamagedDocument, DynamicForm, EncryptedDocument, Refusal
 from netfax.documents.fit import Placement, fit
+from netfax.documents.g4 import encode
+from netfax.documents.look import USUAL, Look
 
 POINTS_PER_INCH = 72.0
 # Every whole PDF ends with the place of its cross-reference table; some programs write on behind it.
@@ -17,6 +21,9 @@ TRAILER = b"startxref"
 TRAILER_WITHIN = 64 * 1024
 # Text and lines in pure ink, shades in their grey: what is drawn anti-aliased is cut ragged by a threshold.
 FLAGS = pdfium.FPDF_ANNOT | pdfium.FPDF_GRAYSCALE | pdfium.FPDF_RENDER_NO_SMOOTHTEXT | pdfium.FPDF_RENDER_NO_SMOOTHPATH
+# A picture over so much of its page is the page; scanners put it on top, or into one form.
+SCAN_SHARE = 0.8
+SCAN_DEPTH = 2
 QUARTER_TURN = 1  # clockwise, in FPDF_RenderPageBitmap's count
 
 
@@ -32,6 +39,8 @@ def opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
             raise Refusal(EncryptedDocument) from fault
         raise Refusal(DamagedDocument) from fault
     try:
+        if document.get_formtype() == pdfium.FORMTYPE_XFA_FULL:
+            raise Refusal(DynamicForm)
         # Before any page is opened, or the fields stay empty.
         document.init_forms()
         yield document
@@ -40,21 +49,42 @@ def opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def count_pages(data: bytes) -> int:
-    """The pages that can be opened; a page that can't is damage, known before anything is queued."""
+    """How many pages the document says it has."""
     with opened(data) as document:
-        for index in range(len(document)):
-            _page(document, index).close()
         return len(document)
 
 
-def draw_pages(data: bytes) -> Iterator[tuple[Image.Image, Placement]]:
-    """Each page in black and white, as large as its place on the fax page."""
+def check_pages(data: bytes) -> None:
+    """Open every page: one that can't be opened is damage."""
     with opened(data) as document:
         for index in range(len(document)):
+            _page(document, index).close()
+
+
+def draw_pages(data: bytes, pages: Iterable[int], look: Look) -> Iterator[tuple[Image.Image, Placement]]:
+    """Each of these pages (0 is the first) in black and white, as large as its place on the fax page."""
+    with opened(data) as document:
+        for index in pages:
             page = _page(document, index)
-            place = fit(page.get_width() / POINTS_PER_INCH, page.get_height() / POINTS_PER_INCH)
-            yield to_bilevel(_grey(document, page, place), DRAWN), place
+            place = fit(page.get_width() / POINTS_PER_INCH, page.get_height() / POINTS_PER_INCH, drawn_lines(look))
+            yield to_bilevel(_grey(document, page, place), _manner(page), look), place
             page.close()
+
+
+def warm_up() -> None:
+    """Draw a page of a word: all that drawing loads when it is first used, fonts above all, is there afterwards."""
+    document = pypdfium2.PdfDocument.new()
+    page = document.new_page(100, 100)
+    word = pdfium.FPDFPageObj_NewTextObj(document, b"Helvetica", 12)
+    letters = ctypes.create_string_buffer("fax\0".encode("utf-16-le"))
+    pdfium.FPDFText_SetText(word, ctypes.cast(letters, pdfium.FPDF_WIDESTRING))
+    pdfium.FPDFPage_InsertObject(page, word)
+    page.gen_content()
+    out = BytesIO()
+    document.save(out)
+    document.close()
+    for drawn, _ in draw_pages(out.getvalue(), [0], USUAL):
+        encode(drawn)
 
 
 def _page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
@@ -62,6 +92,16 @@ def _page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
         return document[index]
     except pypdfium2.PdfiumError as fault:
         raise Refusal(DamagedDocument) from fault
+
+
+def _manner(page: pypdfium2.PdfPage) -> Manner:
+    """A page that is one picture came out of a scanner or a camera."""
+    whole = page.get_width() * page.get_height()
+    for picture in page.get_objects(filter=(pdfium.FPDF_PAGEOBJ_IMAGE,), max_depth=SCAN_DEPTH):
+        left, bottom, right, top = picture.get_bounds()
+        if (right - left) * (top - bottom) > SCAN_SHARE * whole:
+            return PICTURED
+    return DRAWN
 
 
 def _grey(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, place: Placement) -> Image.Image:

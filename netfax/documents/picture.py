@@ -1,17 +1,18 @@
 """Pictures: PNG, JPEG and TIFF of every sort. Only in the worker: it needs Pillow."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 
 from PIL import Image, ImageOps
 
-from netfax.documents.draw import PICTURED, WHITE, to_bilevel
+from netfax.documents.draw import PICTURED, WHITE, drawn_lines, to_bilevel
 from netfax.documents.errors import DamagedDocument, PageTooLarge, Refusal, TooManyPages
 from netfax.documents.fit import Placement, fit
 from netfax.documents.kinds import Kind
 from netfax.documents.limits import MAX_PAGE_PIXELS, MAX_PAGES
+from netfax.documents.look import Look
 from netfax.documents.tiff import BrokenTiff, Tag, TiffPage, walk
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH
 
@@ -72,14 +73,14 @@ def check_whole(data: bytes, kind: Kind) -> None:
         image.load()
 
 
-def draw_pages(data: bytes, kind: Kind) -> Iterator[tuple[Image.Image, Placement]]:
-    """Each page in black and white, as large as its place on the fax page."""
-    frames = _tiff_pages(data) if kind is Kind.TIFF else {0: None}
+def draw_pages(data: bytes, kind: Kind, pages: Sequence[int], look: Look) -> Iterator[tuple[Image.Image, Placement]]:
+    """Each of these pages (0 is the first) in black and white, as large as its place on the fax page."""
+    frames = list(_tiff_pages(data).items()) if kind is Kind.TIFF else [(0, None)]
     with _opened(data, kind) as image:
-        for frame, page in frames.items():
+        for frame, page in (frames[number] for number in pages):
             if page is not None:
                 image.seek(frame)
-            yield _draw(image, page)
+            yield _draw(image, page, look)
 
 
 def _tiff_pages(data: bytes) -> dict[int, TiffPage | None]:
@@ -107,13 +108,14 @@ def check_size(width: int, height: int) -> None:
         raise Refusal(PageTooLarge)
 
 
-def _draw(image: Image.Image, page: TiffPage | None) -> tuple[Image.Image, Placement]:
+def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple[Image.Image, Placement]:
     """One page upright, in its place's size."""
     across, down = _dpi(image, page)
     width, height = image.size if page is None else (page.width, page.rows)
     orientation = image.getexif().get(ORIENTATION, 1) if page is None else page.first(Tag.ORIENTATION, 1)
     size = (width / across, height / down)
-    place = fit(*(reversed(size) if orientation in SIDEWAYS else size))
+    wide, long = reversed(size) if orientation in SIDEWAYS else size
+    place = fit(wide, long, drawn_lines(look))
     if page is None:
         # Decodes a JPEG at a half, a quarter or an eighth when that is still more than the line carries.
         image.draft("L", (FAX_WIDTH, FAX_WIDTH))
@@ -127,7 +129,7 @@ def _draw(image: Image.Image, page: TiffPage | None) -> tuple[Image.Image, Place
     if upright.mode == BILEVEL:
         return _resized_bilevel(upright, place), place
     grey = _grey(upright).resize((place.width, place.rows), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return to_bilevel(grey, PICTURED), place
+    return to_bilevel(grey, PICTURED, look), place
 
 
 def _dpi(image: Image.Image, page: TiffPage | None) -> tuple[float, float]:

@@ -30,7 +30,6 @@ def page_png(path: Path, page: int, *, width: int) -> bytes:
     with os.fdopen(os.memfd_create("png"), "w+b") as out:
         workshop.ask(
             "png",
-            out.fileno(),
             page,
             width,
             files=[path],
@@ -55,9 +54,7 @@ def to_pdf(path: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recoded = Path(folder) / "fax.tif"
         with recoded.open("w+b") as out:
-            workshop.ask(
-                "recode", out.fileno(), files=[path], names=[path.name], timeout=CONVERT_SECONDS, outputs=[out]
-            )
+            workshop.ask("recode", files=[path], names=[path.name], timeout=CONVERT_SECONDS, outputs=[out])
         _write(recoded, whole_pages(recoded), target)
 
 

@@ -87,56 +87,105 @@ def run(
     """
     with ExitStack() as stack:
         handed = [stack.enter_context(path.open("rb")) for path in inputs]
-        stdout = stack.enter_context(os.fdopen(os.memfd_create("stdout"), "w+b"))
-        stderr = stack.enter_context(os.fdopen(os.memfd_create("stderr"), "w+b"))
-        command = [
-            *_walls(readable, environment or {}),
-            *_copies(handed),
-            *("--remount-ro", "/dev", "--remount-ro", "/"),
-            "--",
-            *_as_nobody(),
-            *_limits(timeout, memory, max_output),
-            *argv,
-        ]
-        status = _wait(command, [*handed, *outputs], stdout, stderr, timeout)
-        said, complained = _start_of(stdout), _start_of(stderr)
-    if status == 0:
-        return Completed(said, complained)
-    # Without an answer, and only then, these words are bwrap's own.
-    if complained.startswith(b"bwrap: ") and not said:
-        raise SandboxUnavailable(complained.decode(errors="replace").strip())
-    if status in (128 + signal.SIGXCPU, 128 + signal.SIGKILL, -signal.SIGKILL):
-        raise ProgramTimedOut(f"{argv[0]} used up its time")
-    raise ProgramFailed(argv[0], status, complained)
+        running = start(
+            argv,
+            cpu_seconds=timeout,
+            memory=memory,
+            copied=handed,
+            inherited=[file.fileno() for file in outputs],
+            readable=readable,
+            environment=environment,
+            max_output=max_output,
+        )
+        return running.finish(timeout)
 
 
-def _wait(command: list[str], files: list[BinaryIO], stdout: BinaryIO, stderr: BinaryIO, timeout: float) -> int:
-    """The exit status of the command; killed with everything below it when the time is over.
+def start(
+    argv: Sequence[str],
+    *,
+    cpu_seconds: float,
+    memory: int,
+    copied: Sequence[BinaryIO] = (),
+    inherited: Sequence[int] = (),
+    readable: Sequence[Path] = (),
+    environment: dict[str, str] | None = None,
+    max_output: int = 64 * 1024 * 1024,
+) -> "Running":
+    """Start a program as `run` does; `inherited` are descriptors, and whoever starts it ends it by `finish` or `kill`.
 
-    The outer bwrap's end ends the first process of the sandbox, and with that the kernel ends all the others; so
-    they end too when this process dies.
+    It dies with the thread that has started it.
     """
+    command = [
+        *_walls(readable, environment or {}),
+        *_copies(copied),
+        *("--remount-ro", "/dev", "--remount-ro", "/"),
+        "--",
+        *_as_nobody(),
+        *_limits(cpu_seconds, memory, max_output),
+        *argv,
+    ]
+    stdout = os.fdopen(os.memfd_create("stdout"), "w+b")
+    stderr = os.fdopen(os.memfd_create("stderr"), "w+b")
     try:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=[file.fileno() for file in files],
+            pass_fds=[*(file.fileno() for file in copied), *inherited],
             env={"PATH": SEARCH_PATH},
         )
     except FileNotFoundError as missing:
+        stdout.close()
+        stderr.close()
         raise SandboxUnavailable("bwrap is not installed (Debian package bubblewrap)") from missing
-    # Popen.wait would look only every 50 ms, which is half of what a small document takes.
-    ended = os.pidfd_open(process.pid)
-    try:
-        if not select.select([ended], [], [], timeout)[0]:
-            raise ProgramTimedOut(f"{command[0]} ran longer than {timeout} s")
-    finally:
-        os.close(ended)
-        process.kill()
-        status = process.wait()
-    return status
+    return Running(argv[0], process, stdout, stderr)
+
+
+class Running:
+    """A program at work in its sandbox.
+
+    The outer bwrap's end ends the first process of the sandbox, and with that the kernel ends all the others; so they
+    end too when this process dies.
+    """
+
+    def __init__(self, program: str, process: subprocess.Popen[bytes], stdout: BinaryIO, stderr: BinaryIO) -> None:
+        self._program = program
+        self._process = process
+        self._stdout = stdout
+        self._stderr = stderr
+
+    def finish(self, timeout: float) -> Completed:
+        """Wait for its end, so many seconds at most; raises as `run` does."""
+        try:
+            # Popen.wait would look only every 50 ms, which is half of what a small document takes.
+            ended = os.pidfd_open(self._process.pid)
+            try:
+                in_time = bool(select.select([ended], [], [], timeout)[0])
+            finally:
+                os.close(ended)
+                self._process.kill()
+            status = self._process.wait()
+            said, complained = _start_of(self._stdout), _start_of(self._stderr)
+        finally:
+            self.kill()
+        if not in_time:
+            raise ProgramTimedOut(f"{self._program} ran longer than {timeout} s")
+        if status == 0:
+            return Completed(said, complained)
+        # Without an answer, and only then, these words are bwrap's own.
+        if complained.startswith(b"bwrap: ") and not said:
+            raise SandboxUnavailable(complained.decode(errors="replace").strip())
+        if status in (128 + signal.SIGXCPU, 128 + signal.SIGKILL, -signal.SIGKILL):
+            raise ProgramTimedOut(f"{self._program} used up its time")
+        raise ProgramFailed(self._program, status, complained)
+
+    def kill(self) -> None:
+        """End it with all its children, whatever it does; once is enough."""
+        self._process.kill()
+        self._process.wait()
+        self._stdout.close()
+        self._stderr.close()
 
 
 def _start_of(file: BinaryIO) -> bytes:

@@ -1,14 +1,17 @@
 """The program in the sandbox: opens what came from outside, answers one JSON line.
 
-`python -m netfax.documents.worker inspect | convert FD | png FD PAGE WIDTH | recode FD | standard FD FIRST`, the files
-in `/in/0`, `/in/1`… and what is made written to the open file FD. The answer is `{"done": …}` or
-`{"refused": code, "file": index}`.
+`python -m netfax.documents.worker inspect | unpack FD… | convert FD FIRST STEP MOST
+RESOLUTION MODE | png FD PAGE WIDTH | recode FD |
+standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written to the open files FD. The answer is
+`{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that later, files and open files by the
+socket: a worker that has started already.
 """
 
 import json
 import os
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,71 +19,110 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from netfax.documents import pdfdraw, picture, prose
-from netfax.documents.draw import WHITE
-from netfax.documents.errors import DamagedDocument, EmptyFile, Refusal, TooHeavy, TooManyPages, UnknownKind
+from netfax.documents import containers, hypertext, letter, pdfdraw, picture, prose
+from netfax.documents.detect import kind_of
+from netfax.documents.draw import WHITE, halved
+from netfax.documents.errors import DamagedDocument, EmptyFile, Refusal, TooHeavy, TooManyPages
 from netfax.documents.fit import Placement
 from netfax.documents.g4 import decode, encode
-from netfax.documents.kinds import Kind, kind_of
+from netfax.documents.kinds import OFFICE, PICTURES, Kind
 from netfax.documents.limits import MAX_PAGES
+from netfax.documents.look import Look, Mode, Resolution
 from netfax.documents.textcode import decode as decode_text
 from netfax.documents.tiff import BrokenTiff, TiffPage, walk
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH, FaxTiffWriter
 
 # What a fax page needs at most when it is looked at smaller: half the bytes of 256.
 SIXTEEN_GREYS = bytes(level * 17 for level in range(16) for _ in "rgb")
-PICTURES = (Kind.TIFF, Kind.PNG, Kind.JPEG)
 Answer = dict[str, object]
+# What comes by the socket of a worker that waits.
+MOST_WORDS, MOST_FILES = 65_536, 128
 
 
 @dataclass
-class Progress:
-    """Which of the files is being worked on, for the answer when it is refused."""
+class Job:
+    """The files to work on, and which of them it is just now, for the answer when it is refused."""
 
+    files: Sequence[BinaryIO]
     file: int = 0
 
 
 def main(argv: list[str]) -> int:
     """Do one verb and print the answer; a refusal is an answer too."""
     verb, *arguments = argv
-    progress = Progress()
+    if verb == "wait":
+        verb, arguments, files = _wait_for_job(int(arguments[0]))
+    else:
+        files = _laid_out()
+    job = Job(files)
     try:
-        answer: Answer = {"done": VERBS[verb](progress, *arguments)}
+        answer: Answer = {"done": VERBS[verb](job, *arguments)}
     except Refusal as refusal:
-        answer = {"refused": refusal.error.code, "file": progress.file}
+        answer = {"refused": refusal.error.code, "file": job.file}
     except MemoryError:
-        answer = {"refused": TooHeavy.code, "file": progress.file}
+        answer = {"refused": TooHeavy.code, "file": job.file}
     print(json.dumps(answer))
     return 0
 
 
-def inspect(progress: Progress) -> Answer:
-    """Kind and pages of the one file; nothing is drawn."""
-    data = Path("/in/0").read_bytes()
-    kind = _kind(data)
-    pages = _count(kind, data)
-    if pages > MAX_PAGES:
-        raise Refusal(TooManyPages)
-    if kind in PICTURES:
-        picture.check_whole(data, kind)
-    return {"kind": kind, "pages": pages}
+def inspect(job: Job) -> Answer:
+    """Kind of the one file, and its pages where they are known without another program; nothing is drawn."""
+    file = Drawable.of(job.files[0])
+    if file.unready is not None:
+        return {"kind": file.kind, "pages": None}
+    pages = _check_pages(job, [file])
+    if file.kind is Kind.PDF:
+        pdfdraw.check_pages(file.data)
+    elif file.kind in PICTURES:
+        picture.check_whole(file.data, file.kind)
+    return {"kind": file.kind, "pages": pages}
 
 
-def convert(progress: Progress, target: str) -> Answer:
-    """All files, one after the other, as one fax TIFF."""
-    _check_pages(progress)
+def unpack(job: Job, *targets: str) -> Answer:
+    """The parts of a mail, each to a file of its own; their names."""
+    parts = letter.parts(job.files[0].read())
+    if len(parts) > len(targets):
+        raise Refusal(TooHeavy)
+    for part, target in zip(parts, targets, strict=False):
+        with _output(target) as out:
+            out.write(part.data)
+    return {"parts": [part.name for part in parts]}
+
+
+def convert(job: Job, target: str, first: str, step: str, most: str, resolution: str, mode: str) -> Answer:
+    """Pages `first`, `first + step`, … (0 is the first), at most so many, of all files in turn as one fax TIFF.
+
+    Where a file must be made ready by another program first, nothing is drawn and the answer says which.
+    """
+    look = Look(Resolution(resolution), Mode(mode))
+    files = [Drawable.of(file) for job.file, file in enumerate(job.files)]
+    unready = {index: file.unready for index, file in enumerate(files) if file.unready is not None}
+    if unready:
+        return {"unready": unready, "kinds": [file.kind for file in files]}
+    pages = _check_pages(job, files)
+    wanted = set(range(pages)[int(first) :: int(step)][: int(most)])
+    inked = set()
     with _output(target) as out:
         writer = FaxTiffWriter(out)
-        for progress.file, path in enumerate(_inputs()):
-            for drawn, place in _drawn(path.read_bytes()):
-                strip = encode(_on_paper(drawn, place))
-                writer.add([strip], width=FAX_WIDTH, rows=place.page_rows)
-    return {}
+        before = 0
+        for job.file, file in enumerate(files):
+            ours = [page - before for page in sorted(wanted) if before <= page < before + file.pages]
+            for drawn, place in file.drawn(ours, look):
+                if drawn.getextrema()[0] == 0:
+                    inked.add(job.file)
+                page = _on_paper(drawn, place)
+                if look.resolution is Resolution.STANDARD:
+                    page = halved(page)
+                dpi = (FAX_DPI[0], look.resolution.lines)
+                writer.add([encode(page)], width=FAX_WIDTH, rows=page.height, dpi=dpi)
+            before += file.pages
+    return {"pages": pages, "inked": sorted(inked), "kinds": [file.kind for file in files]}
 
 
-def png(progress: Progress, target: str, number: str, width: str) -> Answer:
+def png(job: Job, target: str, number: str, width: str) -> Answer:
     """One page of a fax TIFF as a grey PNG of this width, in its true proportion."""
-    with Path("/in/0").open("rb") as source, _output(target) as out:
+    with _output(target) as out:
+        source = job.files[0]
         page = _fax_pages(source)[int(number) - 1]
         across, down = page.dpi or FAX_DPI
         height = max(1, round(int(width) * (page.rows / down) / (page.width / across)))
@@ -91,9 +133,10 @@ def png(progress: Progress, target: str, number: str, width: str) -> Answer:
     return {}
 
 
-def recode(progress: Progress, target: str) -> Answer:
+def recode(job: Job, target: str) -> Answer:
     """A fax TIFF of any coding as one of T.6 strips, one a page, with the same pixels."""
-    with Path("/in/0").open("rb") as source, _output(target) as out:
+    with _output(target) as out:
+        source = job.files[0]
         writer = FaxTiffWriter(out)
         for page in _fax_pages(source):
             pixels = _pixels(source, page)
@@ -101,19 +144,23 @@ def recode(progress: Progress, target: str) -> Answer:
     return {}
 
 
-def standard(progress: Progress, target: str, first: str) -> Answer:
-    """The pages of a fax TIFF from `first` on with half of their lines."""
-    with Path("/in/0").open("rb") as source, _output(target) as out:
+def standard(job: Job, target: str, first: str) -> Answer:
+    """The pages of a fax TIFF from `first` on in standard fineness; each halving takes one row of two."""
+    with _output(target) as out:
+        source = job.files[0]
         writer = FaxTiffWriter(out)
         for page in _fax_pages(source)[int(first) - 1 :]:
             across, down = page.dpi or FAX_DPI
-            half = _halved(_pixels(source, page))
-            writer.add([encode(half)], width=half.width, rows=half.height, dpi=(across, down / 2))
+            pixels = _pixels(source, page)
+            while down > Resolution.STANDARD.lines:
+                pixels, down = halved(pixels), down / 2
+            writer.add([encode(pixels)], width=pixels.width, rows=pixels.height, dpi=(across, down))
     return {}
 
 
 VERBS: dict[str, Callable[..., Answer]] = {
     "inspect": inspect,
+    "unpack": unpack,
     "convert": convert,
     "png": png,
     "recode": recode,
@@ -121,8 +168,22 @@ VERBS: dict[str, Callable[..., Answer]] = {
 }
 
 
-def _inputs() -> list[Path]:
-    return sorted(Path("/in").iterdir(), key=lambda path: int(path.name))
+def _laid_out() -> list[BinaryIO]:
+    """The files that were copied into the sandbox when it was made."""
+    return [path.open("rb") for path in sorted(Path("/in").iterdir(), key=lambda path: int(path.name))]
+
+
+def _wait_for_job(descriptor: int) -> tuple[str, list[str], list[BinaryIO]]:
+    """The verb, its arguments and its files of the one job that comes by this socket."""
+    pdfdraw.warm_up()
+    with socket.socket(fileno=descriptor) as door:
+        words, handed, _, _ = socket.recv_fds(door, MOST_WORDS, MOST_FILES)
+    if not words:
+        # Whoever kept us has gone.
+        sys.exit(0)
+    asked = json.loads(words)
+    files, outputs = handed[: asked["files"]], handed[asked["files"] :]
+    return asked["verb"], [*map(str, outputs), *asked["arguments"]], [os.fdopen(file, "rb") for file in files]
 
 
 @contextmanager
@@ -131,45 +192,58 @@ def _output(descriptor: str) -> Iterator[BinaryIO]:
         yield out
 
 
-def _kind(data: bytes) -> Kind:
-    if not data.strip():
-        raise Refusal(EmptyFile)
-    kind = kind_of(data)
-    if kind is None:
-        raise Refusal(UnknownKind)
-    return kind
+@dataclass
+class Drawable:
+    """A file that is looked at and waits to be drawn; the data of what is written in letters are those of its PDF."""
+
+    kind: Kind
+    data: bytes
+    pages: int = 0
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> "Drawable":
+        data = file.read()
+        kind = kind_of(data)
+        if kind is Kind.TEXT:
+            data = prose.to_pdf(_sheets(data))
+        elif kind is Kind.HTML:
+            data = hypertext.to_pdf(data)
+        return cls(kind, data)
+
+    @property
+    def unready(self) -> Answer | None:
+        """What another program has to know of it, when it is one of those that are not drawn as they are."""
+        if self.kind in OFFICE:
+            shut = self.kind is Kind.XLS and containers.is_shut_book(self.data)
+            return {"kind": self.kind, "macros": containers.has_macros(self.data, self.kind), "shut": shut}
+        return {"kind": self.kind, "macros": False, "shut": False} if self.kind is Kind.MAIL else None
+
+    def count(self) -> int:
+        """Its pages, none of which is drawn."""
+        in_pictures = self.kind in PICTURES
+        pages = picture.count_pages(self.data, self.kind) if in_pictures else pdfdraw.count_pages(self.data)
+        if pages == 0:
+            raise Refusal(DamagedDocument)
+        return pages
+
+    def drawn(self, pages: Sequence[int], look: Look) -> Iterator[tuple[Image.Image, Placement]]:
+        """These of its pages (0 is the first) in black and white."""
+        if not pages:
+            return iter(())
+        if self.kind in PICTURES:
+            return picture.draw_pages(self.data, self.kind, pages, look)
+        return pdfdraw.draw_pages(self.data, pages, look)
 
 
-def _count(kind: Kind, data: bytes) -> int:
-    if kind is Kind.PDF:
-        pages = pdfdraw.count_pages(data)
-    elif kind is Kind.TEXT:
-        pages = len(_sheets(data))
-    else:
-        pages = picture.count_pages(data, kind)
-    if pages == 0:
-        raise Refusal(DamagedDocument)
-    return pages
-
-
-def _check_pages(progress: Progress) -> None:
+def _check_pages(job: Job, files: Sequence[Drawable]) -> int:
     """Count the pages of all files before the first is drawn."""
     pages = 0
-    for progress.file, path in enumerate(_inputs()):
-        data = path.read_bytes()
-        pages += _count(_kind(data), data)
+    for job.file, file in enumerate(files):
+        file.pages = file.count()
+        pages += file.pages
         if pages > MAX_PAGES:
             raise Refusal(TooManyPages)
-
-
-def _drawn(data: bytes) -> Iterator[tuple[Image.Image, Placement]]:
-    """The pages of one file in black and white."""
-    kind = _kind(data)
-    if kind is Kind.PDF:
-        return pdfdraw.draw_pages(data)
-    if kind is Kind.TEXT:
-        return pdfdraw.draw_pages(prose.to_pdf(_sheets(data)))
-    return picture.draw_pages(data, kind)
+    return pages
 
 
 def _sheets(data: bytes) -> list[list[str]]:
@@ -200,12 +274,6 @@ def _fax_pages(source: BinaryIO) -> list[TiffPage]:
         # What comes behind the whole pages is what a fault left.
         return pages
     return pages
-
-
-def _halved(page: Image.Image) -> Image.Image:
-    """One row of two, black where either is black; the last of an odd number of rows stays as it is."""
-    # The mean of two pixels is full white only where both are.
-    return page.convert("L").reduce((1, 2)).point([0] * WHITE + [WHITE], picture.BILEVEL)
 
 
 def _pixels(source: BinaryIO, page: TiffPage) -> Image.Image:

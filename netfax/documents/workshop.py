@@ -2,17 +2,23 @@
 
 import json
 import logging
+import socket
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from netfax.documents import sandbox
 from netfax.documents.errors import WORKER_ERRORS, FileTooLarge, NotDrawable, TooHeavy
-from netfax.documents.limits import MAX_FILE_BYTES, WORKER_MEMORY, WORKER_OUTPUT_BYTES
+from netfax.documents.limits import CONVERT_SECONDS, MAX_FILE_BYTES, WORKER_MEMORY, WORKER_OUTPUT_BYTES
 from netfax.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+# Which of the installed fonts stands for those that documents name.
+FONTS = Path(__file__).with_name("fonts.conf")
+WORKER = (sys.executable, "-P", "-s", "-B", "-m", "netfax.documents.worker")
 Answer = dict[str, object]
 log = logging.getLogger(__name__)
 
@@ -42,29 +48,117 @@ def ask(
 ) -> Answer:
     """The worker's answer to a verb; `names` are the people's names of the files, for the sentence of an error.
 
-    Raises the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
+    The worker writes to `outputs`. A process that called `keep_spare` has one at hand that is started already. Raises
+    the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
     DocumentsClosed when the machine has no sandbox.
     """
+    with named_faults(names):
+        spare = _spare.take()
+        completed = None
+        if spare is not None:
+            completed = spare.ask(verb, arguments, files, outputs, timeout)
+        if completed is None:
+            completed = sandbox.run(
+                [*WORKER, verb, *(str(out.fileno()) for out in outputs), *map(str, arguments)],
+                timeout=timeout,
+                inputs=files,
+                outputs=outputs,
+                **_walls(),
+            )
+    return _understood(completed.stdout, names)
+
+
+def _walls() -> dict[str, Any]:
+    """What every worker has around it."""
+    return {
+        "memory": WORKER_MEMORY,
+        "readable": [*sandbox.python_folders(), PACKAGE],
+        "environment": {"PYTHONPATH": str(PACKAGE.parent), "FONTCONFIG_FILE": str(FONTS)},
+        "max_output": WORKER_OUTPUT_BYTES,
+    }
+
+
+class _Spare:
+    """A worker that has started, and waits for its one job: what it takes to start one is more than a page takes."""
+
+    def __init__(self) -> None:
+        self._here, there = socket.socketpair()
+        with there:
+            self._running = sandbox.start(
+                [*WORKER, "wait", str(there.fileno())],
+                cpu_seconds=CONVERT_SECONDS,
+                inherited=[there.fileno()],
+                **_walls(),
+            )
+
+    def ask(
+        self, verb: str, arguments: Sequence[object], files: Sequence[Path], outputs: Sequence[BinaryIO], timeout: float
+    ) -> sandbox.Completed | None:
+        """What it said; None when it could not be asked: it was killed, or can't be given so much at once."""
+        with ExitStack() as stack:
+            stack.callback(self._running.kill)
+            stack.enter_context(self._here)
+            handed = [*(stack.enter_context(path.open("rb")) for path in files), *outputs]
+            words = json.dumps({"verb": verb, "arguments": list(map(str, arguments)), "files": len(files)})
+            try:
+                socket.send_fds(self._here, [words.encode()], [file.fileno() for file in handed])
+                self._here.shutdown(socket.SHUT_WR)
+            except OSError as gone:
+                log.info("a spare worker could not be asked: %s", gone)
+                return None
+            return self._running.finish(timeout)
+
+    def kill(self) -> None:
+        self._here.close()
+        self._running.kill()
+
+
+class _Shelf:
+    """The place of the one spare; nothing lies there in a process that does not keep one."""
+
+    def __init__(self) -> None:
+        self._spare: _Spare | None = None
+        self._lock = threading.Lock()
+
+    def take(self) -> _Spare | None:
+        with self._lock:
+            spare, self._spare = self._spare, None
+            return spare
+
+    def fill(self) -> None:
+        with self._lock:
+            if self._spare is None:
+                self._spare = _Spare()
+
+
+_spare = _Shelf()
+
+
+def keep_spare() -> None:
+    """Have a worker at hand for the next `ask`; to be called anew when it was used.
+
+    From a thread that lives on: a worker dies with the one that started it. Without a sandbox nothing is kept; who asks
+    then hears why.
+    """
     try:
-        completed = sandbox.run(
-            [sys.executable, "-P", "-s", "-B", "-m", "netfax.documents.worker", verb, *map(str, arguments)],
-            timeout=timeout,
-            memory=WORKER_MEMORY,
-            inputs=files,
-            outputs=outputs,
-            readable=[*sandbox.python_folders(), PACKAGE],
-            environment={"PYTHONPATH": str(PACKAGE.parent)},
-            max_output=WORKER_OUTPUT_BYTES,
-        )
+        _spare.fill()
+    except sandbox.SandboxUnavailable as reason:
+        log.error("no document can be opened: %s", reason)
+
+
+@contextmanager
+def named_faults(names: Sequence[str]) -> Iterator[None]:
+    """What the sandbox says of a program, as an error that names the documents on which it worked."""
+    try:
+        yield
     except sandbox.SandboxUnavailable as reason:
         log.error("no document can be opened: %s", reason)
         raise DocumentsClosed() from reason
     except sandbox.ProgramTimedOut as late:
         raise TooHeavy(name=", ".join(names)) from late
     except sandbox.ProgramFailed as failure:
-        log.warning("the document worker died: %s", failure)
+        log.warning("a program died over a document: %s", failure)
         raise NotDrawable(name=", ".join(names)) from failure
-    return _understood(completed.stdout, names)
 
 
 def _understood(said: bytes, names: Sequence[str]) -> Answer:

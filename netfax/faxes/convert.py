@@ -10,6 +10,7 @@ from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.convert import FaxImage, to_fax_tiff
 from netfax.documents.errors import DocumentError
+from netfax.documents.look import Look
 from netfax.documents.sandbox import SandboxError
 from netfax.documents.workshop import DocumentsClosed
 from netfax.faxes.draw_queue import claim_next, leave_queue, put_off
@@ -31,10 +32,11 @@ _KNOWN_FAULTS = (OSError, SandboxError, DocumentError)
 
 @dataclass(frozen=True)
 class _Sources:
-    """What a submission is drawn from: its files, and the user's own names of them."""
+    """What a submission is drawn from: its files, the user's own names of them, and how it is to look."""
 
     paths: Sequence[Path]
     names: Sequence[str]
+    look: Look
 
 
 def convert_next() -> bool:
@@ -77,7 +79,7 @@ def _draw(submission_uuid: str) -> None:
     try:
         with work_folder() as folder:
             target = folder / "fax.tif"
-            image = to_fax_tiff(sources.paths, target, names=sources.names)
+            image = to_fax_tiff(sources.paths, target, names=sources.names, look=sources.look)
             file = store_file(target)
     except DocumentError as error:
         with unit_of_work() as uow:
@@ -99,7 +101,7 @@ def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
     if uow.session.scalar(select(Delivery.id).where(*converting).limit(1)) is None:
         return None
     attachments = submission.attachments
-    return _Sources([path_of(each.blob) for each in attachments], [each.name for each in attachments])
+    return _Sources([path_of(each.blob) for each in attachments], [each.name for each in attachments], submission.look)
 
 
 def _record_document(uow: UnitOfWork, submission_uuid: str, image: FaxImage, file: Stored) -> None:

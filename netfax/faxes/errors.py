@@ -107,6 +107,18 @@ class NotAPriority(UserError):
     zh = "{text!r} 不是有效的优先级，请选择高、中或低。"
 
 
+class NotAResolution(UserError):
+    code = "not_a_resolution"
+    en = "{text!r} is not a resolution; choose standard, fine or superfine."
+    zh = "{text!r} 不是有效的分辨率，请选择标准、精细或超精细。"
+
+
+class NotAMode(UserError):
+    code = "not_a_mode"
+    en = "{text!r} is no kind of page; choose automatic, text, mixed or photo."
+    zh = "{text!r} 不是有效的内容类型，请选择自动、文字、图文或照片。"
+
+
 class BadKey(UserError):
     code = "bad_key"
     en = "A request's key has 1 to {limit} printable characters."

@@ -7,6 +7,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from netfax.db import Base, Word, now
+from netfax.documents.look import USUAL, Look, Mode, Resolution
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
 from netfax.lines.models import Trunk
@@ -53,6 +54,10 @@ class Submission(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     recipient_name: Mapped[str] = mapped_column(String(128), default="")
     title: Mapped[str] = mapped_column(String(256), default="")
+    resolution: Mapped[Resolution] = mapped_column(
+        Word(Resolution), default=USUAL.resolution, server_default=USUAL.resolution
+    )
+    mode: Mapped[Mode] = mapped_column(Word(Mode), default=USUAL.mode, server_default=USUAL.mode)
     client_key: Mapped[str | None] = mapped_column(String(128))
     # SHA-256 of what was asked for, in hex: the same key with another request is no repetition.
     fingerprint: Mapped[str] = mapped_column(String(64), default="", server_default="")
@@ -66,6 +71,10 @@ class Submission(Base):
     drawn_by: Mapped[str] = mapped_column(String(64), default="", server_default="")
     # How many workers have died while they drew it.
     draw_deaths: Mapped[int] = mapped_column(default=0, server_default="0")
+
+    @property
+    def look(self) -> Look:
+        return Look(self.resolution, self.mode)
 
     user: Mapped[User] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.position")

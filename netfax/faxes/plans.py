@@ -1,10 +1,11 @@
-"""When a fax goes and what goes before what, as people write it."""
+"""When a fax goes, what goes before what and how it looks, as people write it."""
 
 import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from netfax.faxes.errors import NotAPriority, NotATime
+from netfax.documents.look import Mode, Resolution
+from netfax.faxes.errors import NotAMode, NotAPriority, NotAResolution, NotATime
 from netfax.faxes.models import Priority
 
 # As it is typed, as <input type="datetime-local"> sends it, and as programs write it, with its offset from UTC.
@@ -33,3 +34,17 @@ def read_priority(text: str) -> Priority:
     if text not in list(Priority):
         raise NotAPriority(text=text[:LONGEST_QUOTE])
     return Priority(text)
+
+
+def read_resolution(text: str) -> Resolution:
+    """The resolution of that name; `NotAResolution` when there is none."""
+    if text not in list(Resolution):
+        raise NotAResolution(text=text[:LONGEST_QUOTE])
+    return Resolution(text)
+
+
+def read_mode(text: str) -> Mode:
+    """The mode of that name; `NotAMode` when there is none."""
+    if text not in list(Mode):
+        raise NotAMode(text=text[:LONGEST_QUOTE])
+    return Mode(text)

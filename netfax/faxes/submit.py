@@ -14,6 +14,7 @@ from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.errors import DocumentError, TooManyPages
 from netfax.documents.inspect import inspect
 from netfax.documents.limits import MAX_PAGES
+from netfax.documents.look import USUAL, Look
 from netfax.documents.workshop import DocumentsClosed
 from netfax.errors import UserError
 from netfax.faxes import errors
@@ -49,6 +50,7 @@ class FaxRequest:
     recipient_name: str = ""
     title: str = ""
     priority: Priority = Priority.MEDIUM
+    look: Look = USUAL
     # 定时发送: not before this instant (R3.5); None for now.
     planned_at: datetime | None = None
     # The client's own name for this request: the same again is no second fax.
@@ -111,6 +113,9 @@ def fingerprint(request: FaxRequest) -> str:
     digest = hashlib.sha256()
     for text in (request.numbers, request.recipient_name, request.title, request.priority, request.planned_at):
         digest.update(f"{text}\0".encode("utf-8", "surrogateescape"))
+    # The usual one as before it could be chosen: keys are known for 30 days.
+    if request.look != USUAL:
+        digest.update(f"{request.look.resolution}\0{request.look.mode}\0".encode())
     for upload in request.uploads:
         digest.update(f"{upload.name}\0".encode("utf-8", "surrogateescape"))
         with upload.path.open("rb") as file:
@@ -175,7 +180,7 @@ def _opened(checked: _Checked) -> list[FaxNumber]:
     pages = 0
     for upload in checked.uploads:
         try:
-            before, pages = pages, pages + inspect(upload.path, name=upload.name).pages
+            before, pages = pages, pages + (inspect(upload.path, name=upload.name).pages or 1)
         except DocumentError as error:
             problems.append(("attachments", error))
         else:
@@ -263,6 +268,8 @@ def _record_submission(
         user_id=viewer.user_id,
         recipient_name=_storable(request.recipient_name),
         title=_storable(request.title),
+        resolution=request.look.resolution,
+        mode=request.look.mode,
         client_key=request.client_key,
         fingerprint=mark,
     )

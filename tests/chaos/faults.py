@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import select
+
 from cli import processes
 from cli.processes import Process
+from netfax.faxes.models import Submission
 from tests.system import System, eventually
 
 Victims = Callable[[], Sequence[Process]]
@@ -253,10 +256,12 @@ def leader(system: System, service: str) -> Victims:
 
 
 def children(system: System, service: str) -> Victims:
-    """What a service's leader has begun, down to the last: waited for, since it lives only while it works."""
+    """What a service's leader has begun, down to the last, while it draws: one waits there at all times."""
 
     def descendants() -> list[Process]:
         first = _leader(system, service)
+        drawing = select(Submission).where(Submission.drawn_by != "", Submission.draw_turn.is_not(None))
+        eventually(lambda: system.read(drawing), 30, f"nothing is drawn by {service}", every=0.01)
         return eventually(lambda: _tree(first)[1:], 30, f"{service} has no child", every=0.01)
 
     return descendants

@@ -144,7 +144,8 @@ def test_a_shade_stays_a_shade(tmp_path: Path, halve: Halve, grey: float) -> Non
     to_fax_tiff([shaded], tmp_path / "drawn.tif")
     (made,) = halve(data=(tmp_path / "drawn.tif").read_bytes())
     (fine,) = pixels(tmp_path / "drawn.tif")
-    assert fine.mean() < made.mean() < fine.mean() + 0.12
+    # A line of the screen grows by a row where it does not end with a pair.
+    assert fine.mean() <= made.mean() < fine.mean() + 0.17
 
 
 @pytest.mark.parametrize(("rows", "half"), [(1, 1), (2, 1), (3, 2), (2291, 1146), (2292, 1146), (4000, 2000)])
@@ -204,7 +205,15 @@ def test_what_is_no_tiff_has_no_page(tmp_path: Path) -> None:
         to_standard(put(tmp_path, "fine.tif", b"%PDF-1.4"), tmp_path / "standard.tif")
 
 
-@pytest.mark.parametrize("dpi", [(204, 98), (204, 392), (100, 100)])
+@pytest.mark.parametrize(("lines", "rows"), [(98, 201), (392, 51)])
+def test_pages_of_our_other_resolutions_are_squeezed_as_far_as_they_must(tmp_path: Path, lines: int, rows: int) -> None:
+    target = tmp_path / "standard.tif"
+    to_standard(put(tmp_path, "other.tif", fax(letter(1728, 201), dpi=(204, lines))), target)
+    (page,) = whole_pages(target)
+    assert (page.width, page.rows, page.dpi) == (1728, rows, (204, 98))
+
+
+@pytest.mark.parametrize("dpi", [(100, 100), (204, 391), (204, 49)])
 def test_pages_of_another_fineness_are_not_squeezed(tmp_path: Path, dpi: tuple[float, float]) -> None:
     source = put(tmp_path, "other.tif", fax(letter(1728, 200), dpi=dpi))
     with pytest.raises(NotDrawable):

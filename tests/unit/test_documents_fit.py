@@ -1,11 +1,11 @@
 """Where pages come to lie: inches in, fax pixels out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netfax.documents.fit import FITTING_WIDTH, SHORTEST_ROWS, fit
-from netfax.documents.tiffwrite import FAX_WIDTH
+from netfax.documents.fit import FITTING_WIDTH, SHORTEST, fit
+from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH
 
 MILLIMETRE = 1 / 25.4
 
@@ -38,9 +38,10 @@ def test_a_larger_sheet_shrinks_to_a4() -> None:
 
 
 def test_a_stamp_gets_a_page_of_an_inch() -> None:
-    assert fit(0.2, 0.2).page_rows == SHORTEST_ROWS
+    assert fit(0.2, 0.2).page_rows == SHORTEST * FAX_DPI[1]
 
 
+@settings(deadline=None)
 @given(width=st.floats(0.01, 500), length=st.floats(0.01, 500))
 def test_nothing_is_cut_and_proportion_is_kept(width: float, length: float) -> None:
     place = fit(width, length)

@@ -15,8 +15,8 @@ from netfax.settings import BrokenSecrets, Settings, make_secrets, settings
 from tests.conftest import forget_process_state
 from tests.unit.command_line import run
 
-# Those that make an installation, end one, or say whether one runs.
-NEED_NONE = {("run",), ("stop",), ("status",)}
+# Those that make an installation, end one, or say whether one runs, and the one that only draws.
+NEED_NONE = {("run",), ("stop",), ("status",), ("convert",)}
 POSTGRESQL = "postgresql://netfax:s3cret@db.example.net/faxes"
 
 

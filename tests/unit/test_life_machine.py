@@ -238,7 +238,7 @@ class Life(RuleBasedStateMachine):
     def draw(self, result: int | BaseException, meanwhile: int | None = None) -> None:
         """Whoever is next is drawn, with so many pages or this fault; meanwhile some fax may be taken back."""
 
-        def drawn(_paths: object, target: Path, *, names: object) -> FaxImage:
+        def drawn(_paths: object, target: Path, *, names: object, look: object) -> FaxImage:
             target.write_bytes(b"pages")
             if meanwhile is not None:
                 self.act(meanwhile, cancel)

@@ -216,7 +216,7 @@ def test_an_attachment_over_the_limit_is_named_with_its_size(world: World, uploa
     ("content", "code"),
     [
         (b"", "document_empty"),
-        (b"PK\3\4 anything", "document_kind_unknown"),
+        (b"PK\3\4 anything", "document_damaged"),
         (encrypted_pdf(), "document_encrypted"),
         (PICTURE[:40], "document_damaged"),
     ],
