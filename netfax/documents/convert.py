@@ -12,7 +12,7 @@ from pathlib import Path
 
 from netfax.documents import workshop
 from netfax.documents.errors import BlankDocument, NotDrawable, OnlyMacros, TooHeavy
-from netfax.documents.kinds import Kind
+from netfax.documents.kinds import OFFICE, Kind
 from netfax.documents.limits import CONVERT_SECONDS, MAX_PAGES, SECONDS_A_FURTHER_FILE
 from netfax.documents.look import USUAL, Look
 from netfax.documents.pdfwrite import embeddable
@@ -20,6 +20,8 @@ from netfax.documents.sources import MAX_DEPTH, Source, Unready, made_ready
 from netfax.documents.tiff import whole_pages
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH, FaxTiffWriter
 
+# Counted up when the same files would become other pixels.
+DRAWING = 1
 # Pages that one process draws while another one would still be starting.
 PAGES_ALONE = 6
 
@@ -35,6 +37,11 @@ class FaxImage:
     page_bytes: tuple[int, ...]
     bytes: int
     kinds: tuple[Kind, ...] = ()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same files give the same pages on any day: LibreOffice fills in what a document says of today."""
+        return not {*OFFICE, Kind.MAIL}.intersection(self.kinds)
 
 
 def to_fax_tiff(

@@ -7,6 +7,7 @@ can't be broken at the end of a page goes on on the next one. Only `to_pdf` need
 import base64
 import codecs
 import copy
+import gc
 import logging
 import math
 import re
@@ -85,16 +86,19 @@ STYLE = """
 html { font-family: "Noto Sans CJK SC", sans-serif }
 code, kbd, listing, plaintext, pre, samp, tt, xmp { font-family: "Noto Sans Mono CJK SC", "Noto Sans Mono", monospace }
 html, body { overflow: visible !important; height: auto !important }
+body::after { content: ""; display: block; clear: both }
 """
 # Laid out several times for each one around it: four levels take seconds, eight take minutes.
 NESTING = 2
 SIDE_BY_SIDE = re.compile(r"flex|grid|column")
-STACKED = "display:{}!important;columns:auto!important;"
+STACKED = "display:{}!important;"
+ONE_COLUMN = "columns:auto!important;"
 SCROLLING = ("auto", "scroll")
 # What scrolls on a screen is on paper as long as what is in it; it goes on holding its floats.
 UNROLLED = "overflow:visible!important;height:auto!important;max-height:none!important;"
 ROOM_FOR_FLOATS = "display:flow-root!important;"
 WITHIN = "width:auto!important;height:auto!important;max-width:{:.0f}px!important;max-height:{:.0f}px!important;"
+MARK = "netfax-"
 BROKEN = "white-space:{}!important;overflow-wrap:anywhere!important;"
 
 
@@ -259,15 +263,20 @@ def _engine_settings() -> Iterator[None]:
     from weasyprint.logger import LOGGER
 
     depth, truncated, level = sys.getrecursionlimit(), ImageFile.LOAD_TRUNCATED_IMAGES, LOGGER.level
+    collecting = gc.isenabled()
     sys.setrecursionlimit(RECURSION)
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     LOGGER.setLevel(logging.CRITICAL + 1)
+    # A fifth of the time goes by in looking for garbage, of which there is hardly any until the end.
+    gc.disable()
     try:
         yield
     finally:
         sys.setrecursionlimit(depth)
         ImageFile.LOAD_TRUNCATED_IMAGES = truncated
         LOGGER.setLevel(level)
+        if collecting:
+            gc.enable()
 
 
 def _printed(text: str, inside: _Inside) -> bytes:
@@ -383,9 +392,12 @@ def _look(page: Any) -> _Look:
                 if right > look.right_limit:
                     look.outside.append((right, box))
         elif isinstance(box, ReplacedBox):
-            if box.width > area[2] + 1 or box.height > area[3] + 1:
+            oversized = box.width > area[2] + 1 or box.height > area[3] + 1
+            if oversized and not _is_marked(box.element):
+                # It needs no other paper: it will be smaller.
+                look.seen = True
                 look.oversized.append(box)
-            if visible:
+            elif visible:
                 _see(look, frame, box.content_box_x(), box.content_box_y(), box.width, box.height)
         elif box.style["position"] == "fixed":
             # At the same place on every page, as the document wants it.
@@ -397,6 +409,10 @@ def _look(page: Any) -> _Look:
             inner = frame.within(box)
             waiting.extend((child, inner) for child in box.children)
     return look
+
+
+def _is_marked(element: Any) -> bool:
+    return element is None or any(name.startswith(MARK) for name in element.attrib)
 
 
 def _see(look: _Look, frame: _Frame, x: float, y: float, width: float, height: float) -> float:
@@ -454,7 +470,7 @@ class _Paper:
 
     def mark(self, element: Any, style: str) -> bool:
         """Give an element this style before all others; whether it hadn't it yet."""
-        mark = self.marks.setdefault(style, f"netfax-{len(self.marks)}")
+        mark = self.marks.setdefault(style, f"{MARK}{len(self.marks)}")
         if element is None or mark in element.attrib:
             return False
         element.set(mark, "")
@@ -470,13 +486,15 @@ class _Paper:
             style = style_for(element) if isinstance(element.tag, str) else None
             if style is None:
                 continue
-            flexible = {"flex", "grid"} & set(style["display"])
-            if flexible or style["column_count"] != "auto" or style["column_width"] != "auto":
+            beside = ""
+            if {"flex", "grid"}.intersection(style["display"]):
+                beside = STACKED.format("inline-block" if "inline" in style["display"] else "block")
+            elif style["column_count"] != "auto" or style["column_width"] != "auto":
+                beside = ONE_COLUMN
+            if beside and levels[element] < NESTING:
                 levels[element] += 1
-            if levels[element] > NESTING:
-                inline = flexible and "inline" in style["display"]
-                self.mark(element, STACKED.format("inline-block" if inline else "block" if flexible else ""))
-                levels[element] = NESTING
+            elif beside:
+                self.mark(element, beside)
 
     def improve(self, looks: Sequence[_Look]) -> bool:
         """Whether another layout would lose less than this one; elements are marked that need other styles."""
@@ -486,9 +504,10 @@ class _Paper:
             width, _ = self.own.setdefault(look.name, size)
             times = self.times.setdefault(look.name, 1.0)
             better |= times == 1.0 and size != (look.width, look.height)
-            if look.right > look.right_limit:
-                self.times[look.name] = max(times, min(WIDEST, (look.right + look.right_margin) / width))
-                better |= self.times[look.name] > times
+            # Once: what is wider than any paper, as half as much again, is so on wider paper too.
+            if look.right > look.right_limit and times == 1.0:
+                self.times[look.name] = min(WIDEST, (look.right + look.right_margin) / width)
+                better = True
             for box, style in _restyled(look, width * WIDEST):
                 better |= self.mark(box.element, style)
         return better

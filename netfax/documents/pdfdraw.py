@@ -72,9 +72,9 @@ def draw_pages(data: bytes, pages: Iterable[int], look: Look) -> Iterator[tuple[
 
 
 def warm_up() -> None:
-    """Draw a page of a word: all that drawing loads when it is first used, fonts above all, is there afterwards."""
+    """Draw a page of a word: what drawing loads when it is first used, fonts and memory, is there afterwards."""
     document = pypdfium2.PdfDocument.new()
-    page = document.new_page(100, 100)
+    page = document.new_page(595, 842)
     word = pdfium.FPDFPageObj_NewTextObj(document, b"Helvetica", 12)
     letters = ctypes.create_string_buffer("fax\0".encode("utf-16-le"))
     pdfium.FPDFText_SetText(word, ctypes.cast(letters, pdfium.FPDF_WIDESTRING))

@@ -18,6 +18,8 @@ from netfax.errors import UserError
 PACKAGE = Path(__file__).resolve().parents[1]
 # Which of the installed fonts stands for those that documents name.
 FONTS = Path(__file__).with_name("fonts.conf")
+# The memory of one picture is used for the next; given back each time, fetching it anew takes a third of the work.
+MEMORY_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024 * 1024), "MALLOC_TRIM_THRESHOLD_": str(512 * 1024 * 1024)}
 WORKER = (sys.executable, "-P", "-s", "-B", "-m", "netfax.documents.worker")
 Answer = dict[str, object]
 log = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ def _walls() -> dict[str, Any]:
     return {
         "memory": WORKER_MEMORY,
         "readable": [*sandbox.python_folders(), PACKAGE],
-        "environment": {"PYTHONPATH": str(PACKAGE.parent), "FONTCONFIG_FILE": str(FONTS)},
+        "environment": {"PYTHONPATH": str(PACKAGE.parent), "FONTCONFIG_FILE": str(FONTS), **MEMORY_KEPT},
         "max_output": WORKER_OUTPUT_BYTES,
     }
 

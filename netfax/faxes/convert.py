@@ -1,14 +1,16 @@
 """A submission's documents become its one fax image."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
-from netfax.documents.convert import FaxImage, to_fax_tiff
+from netfax.documents.convert import DRAWING, FaxImage, to_fax_tiff
 from netfax.documents.errors import DocumentError
 from netfax.documents.look import Look
 from netfax.documents.sandbox import SandboxError
@@ -20,7 +22,7 @@ from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import get_int
 from netfax.queue import Job
-from netfax.storage.disk import Stored, free_megabytes, store_file, work_folder
+from netfax.storage.disk import Stored, free_megabytes, link_file, store_file, work_folder
 from netfax.storage.service import FAX_TIFF, add_blob, kept_if_recorded, path_of
 
 ACTOR = "converter"
@@ -32,11 +34,25 @@ _KNOWN_FAULTS = (OSError, SandboxError, DocumentError)
 
 @dataclass(frozen=True)
 class _Sources:
-    """What a submission is drawn from: its files, the user's own names of them, and how it is to look."""
+    """What a submission is drawn from: its files, the user's own names of them, and how it is to look.
+
+    `mark` is the digest of all that but the names, and `before` what was drawn of the same already.
+    """
 
     paths: Sequence[Path]
     names: Sequence[str]
     look: Look
+    mark: str
+    before: "_Drawn | None"
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A fax image and its stored file."""
+
+    image: FaxImage
+    file: Stored
+    lasting: bool
 
 
 def convert_next() -> bool:
@@ -77,10 +93,7 @@ def _draw(submission_uuid: str) -> None:
                 _settle(uow, submission)
         return
     try:
-        with work_folder() as folder:
-            target = folder / "fax.tif"
-            image = to_fax_tiff(sources.paths, target, names=sources.names, look=sources.look)
-            file = store_file(target)
+        drawn = _once_more(sources.before) or _drawn_now(sources)
     except DocumentError as error:
         with unit_of_work() as uow:
             if not _has_room(uow):
@@ -88,8 +101,25 @@ def _draw(submission_uuid: str) -> None:
                 raise
             _fail(uow, submission_uuid, error)
         return
-    with kept_if_recorded([file]), unit_of_work() as uow:
-        _record_document(uow, submission_uuid, image, file)
+    with kept_if_recorded([drawn.file]), unit_of_work() as uow:
+        _record_document(uow, submission_uuid, drawn, sources.mark)
+
+
+def _drawn_now(sources: _Sources) -> _Drawn:
+    with work_folder() as folder:
+        target = folder / "fax.tif"
+        image = to_fax_tiff(sources.paths, target, names=sources.names, look=sources.look)
+        return _Drawn(image, store_file(target), image.lasting)
+
+
+def _once_more(before: _Drawn | None) -> _Drawn | None:
+    """What was drawn before under a name of its own; None when there is nothing, or its file has just gone."""
+    if before is None:
+        return None
+    try:
+        return replace(before, file=link_file(before.file))
+    except FileNotFoundError:
+        return None
 
 
 def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
@@ -101,17 +131,50 @@ def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
     if uow.session.scalar(select(Delivery.id).where(*converting).limit(1)) is None:
         return None
     attachments = submission.attachments
-    return _Sources([path_of(each.blob) for each in attachments], [each.name for each in attachments], submission.look)
+    mark = _mark(submission)
+    return _Sources(
+        [path_of(each.blob) for each in attachments],
+        [each.name for each in attachments],
+        submission.look,
+        mark,
+        _drawn_before(uow, submission, mark),
+    )
 
 
-def _record_document(uow: UnitOfWork, submission_uuid: str, image: FaxImage, file: Stored) -> None:
+def _mark(submission: Submission) -> str:
+    """SHA-256, in hex, of what a submission is drawn from, within its tenant: what is another's is never shared."""
+    parts = [str(DRAWING), str(submission.tenant_id), submission.resolution, submission.mode]
+    parts += [each.blob.sha256 for each in submission.attachments]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _drawn_before(uow: UnitOfWork, submission: Submission, mark: str) -> _Drawn | None:
+    """The last drawing of the same; one that may be another on another day only from the sender's present day."""
+    query = select(Document).where(Document.made_of == mark).order_by(Document.created_at.desc()).limit(1)
+    document = uow.session.scalar(query)
+    if document is None:
+        return None
+    zone = ZoneInfo(submission.user.time_zone)
+    if not document.lasting and document.created_at.astimezone(zone).date() != now().astimezone(zone).date():
+        return None
+    file = Stored(document.blob.key, document.blob.size, document.blob.sha256)
+    return _Drawn(FaxImage(document.pages, tuple(document.page_bytes), file.size), file, document.lasting)
+
+
+def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn, mark: str) -> None:
     """Record the image and queue the deliveries, unless another drawing of it was first."""
     submission = _locked(uow, submission_uuid)
     if submission is None or submission.document is not None:
         return
-    blob = add_blob(uow, file, tenant_id=submission.tenant_id, media_type=FAX_TIFF)
+    image = drawn.image
+    blob = add_blob(uow, drawn.file, tenant_id=submission.tenant_id, media_type=FAX_TIFF)
     document = Document(
-        submission_id=submission.id, blob_id=blob.id, pages=image.pages, page_bytes=list(image.page_bytes)
+        submission_id=submission.id,
+        blob_id=blob.id,
+        pages=image.pages,
+        page_bytes=list(image.page_bytes),
+        made_of=mark,
+        lasting=drawn.lasting,
     )
     uow.session.add(document)
     for delivery in _deliveries(uow, submission):

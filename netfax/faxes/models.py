@@ -96,15 +96,22 @@ class Attachment(Base):
 
 
 class Document(Base):
-    """The one fax image of a submission; `page_bytes` are the sizes of its Group 4 pages."""
+    """The one fax image of a submission; `page_bytes` are the sizes of its Group 4 pages.
+
+    `made_of` is a digest of the files and the look that it was drawn from, within its tenant: the same again need not
+    be drawn again. One that is not `lasting` may have been drawn otherwise on another day, as a letter with a date.
+    """
 
     __tablename__ = "document"
+    __table_args__ = (Index("ix_document_made_of", "made_of", "created_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), unique=True)
     blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
     pages: Mapped[int]
     page_bytes: Mapped[list[int]] = mapped_column(JSON)
+    made_of: Mapped[str | None] = mapped_column(String(64))
+    lasting: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     submission: Mapped[Submission] = relationship(back_populates="document")

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,7 +15,9 @@ from sqlalchemy.exc import OperationalError
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents import sandbox
+from netfax.documents.convert import FaxImage
 from netfax.documents.errors import NotDrawable
+from netfax.documents.look import Look, Mode, Resolution
 from netfax.documents.workshop import DocumentsClosed
 from netfax.errors import UserError
 from netfax.faxes import acts
@@ -33,6 +37,7 @@ from netfax.faxes.draw_queue import (
 from netfax.faxes.models import Delivery, Document, Priority, Submission
 from netfax.faxes.states import DeliveryState
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
+from netfax.org.service import add_domain
 from netfax.org.viewer import Viewer
 from netfax.params.service import set_param
 from netfax.queue import Job
@@ -503,3 +508,76 @@ def test_a_wake_up_names_no_fax(world: World, upload: Upload, monkeypatch: pytes
     monkeypatch.setattr("netfax.db.send", lambda *job: jobs.append(job))
     send(world.bob, upload)
     assert jobs == [(Job.CONVERT,)]
+
+
+@pytest.fixture
+def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were drawn, not those that were there already."""
+    drawn: list[Path] = []
+    draw = convert_module.to_fax_tiff
+
+    def counted(sources: Sequence[Path], target: Path, **how: Any) -> FaxImage:
+        drawn.extend(sources)
+        return draw(sources, target, **how)
+
+    monkeypatch.setattr(convert_module, "to_fax_tiff", counted)
+    return drawn
+
+
+def test_the_same_file_sent_again_is_not_drawn_again(world: World, upload: Upload, drawings: list[Path]) -> None:
+    first, second = send(world.alice, upload), send(world.bob, upload, "07367721003")
+    assert convert_next() and convert_next()
+    assert len(drawings) == 1
+    assert {state(first), state(second)} == {S.QUEUED}
+    with reading() as uow:
+        documents = list(uow.session.scalars(select(Document)))
+        # Each has its own name for it on the disk, so that either may go.
+        assert len({document.blob.key for document in documents}) == 2
+        assert len({(document.blob.sha256, document.pages) for document in documents}) == 1
+        assert all(path_of(document.blob).exists() for document in documents)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"look": Look(Resolution.STANDARD, Mode.AUTO)}, {"look": Look(Resolution.FINE, Mode.PHOTO)}]
+)
+def test_another_look_is_drawn(world: World, upload: Upload, drawings: list[Path], changed: dict[str, object]) -> None:
+    send(world.alice, upload)
+    send(world.alice, upload, **changed)
+    assert convert_next() and convert_next()
+    assert len(drawings) == 2
+
+
+def test_another_tenants_pages_are_not_shared(world: World, upload: Upload, drawings: list[Path]) -> None:
+    send(world.alice, upload)
+    other = send(world.alice, upload)
+    with unit_of_work() as uow:
+        tenant = add_domain(uow, "elsewhere", "别处")
+        uow.session.execute(update(Submission).where(Submission.uuid == other).values(tenant_id=tenant.id))
+    assert convert_next() and convert_next()
+    assert len(drawings) == 2
+
+
+def test_what_may_be_otherwise_tomorrow_is_drawn_anew_tomorrow(
+    world: World, upload: Upload, drawings: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter whose date is that of the day."""
+    monkeypatch.setattr(FaxImage, "lasting", False)
+    send(world.alice, upload)
+    send(world.alice, upload)
+    assert convert_next() and convert_next()
+    assert len(drawings) == 1
+    with unit_of_work() as uow:
+        uow.session.execute(update(Document).values(created_at=now() - timedelta(days=1)))
+    send(world.alice, upload)
+    assert convert_next()
+    assert len(drawings) == 2
+
+
+def test_a_drawing_whose_file_has_gone_is_made_again(world: World, upload: Upload, drawings: list[Path]) -> None:
+    send(world.alice, upload)
+    assert convert_next()
+    with reading() as uow:
+        path_of(uow.session.scalars(select(Document)).one().blob).unlink()
+    again = send(world.alice, upload)
+    assert convert_next()
+    assert (len(drawings), state(again)) == (2, S.QUEUED)
