@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from netfax.db import UnitOfWork
 from netfax.documents.coarse import to_standard
+from netfax.documents.headline import write_headlines
 from netfax.documents.tiffwrite import extract_pages
 from netfax.faxes.dial import CallPlan
 from netfax.faxes.models import Attempt
@@ -27,6 +28,10 @@ def spool_pages(gateway_dir: Path, plan: CallPlan) -> None:
         extract_pages(plan.document, draft, plan.first_page)
     else:
         to_standard(plan.document, draft, first=plan.first_page)
+    if plan.headline is not None:
+        lined = draft.with_suffix(".lined.new")
+        write_headlines(draft, lined, plan.headline, first=plan.first_page)
+        lined.replace(draft)
     # Asterisk runs as another user.
     draft.chmod(0o644)
     draft.replace(target)

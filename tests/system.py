@@ -48,6 +48,8 @@ class System:
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     wanted_breaches: set[str] = field(default_factory=set)
+    # Most tests hold what arrives against what was sent, pixel for pixel.
+    page_header: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -241,6 +243,7 @@ class System:
             return told and self.cli("status", check=False).returncode == 0
 
         eventually(up, START_SECONDS, "not up", lambda: self.console + self.cli("status", check=False).stdout)
+        self.set_params({"page_header": "on" if self.page_header else "off"})
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from netfax import telephony
 from netfax.db import UnitOfWork, now
+from netfax.documents.headline import Headline
 from netfax.faxes.models import Attempt, Delivery, Document, Submission
 from netfax.faxes.results import longest_call
 from netfax.lines.models import Trunk, TrunkKind
@@ -18,8 +20,8 @@ from netfax.numbers.errors import NotAFaxNumber
 from netfax.numbers.home import Home
 from netfax.numbers.write import FaxNumber, dial_string, station_id
 from netfax.org.homes import system_home
-from netfax.org.models import OwnedNumber
-from netfax.params.service import get_int, get_text
+from netfax.org.models import OwnedNumber, Tenant, User
+from netfax.params.service import get_flag, get_int, get_text
 from netfax.storage.service import path_of
 
 log = structlog.get_logger()
@@ -40,6 +42,8 @@ class CallPlan:
     document: Path
     first_page: int
     fine: bool
+    # What each of its pages says at the top.
+    headline: Headline | None = None
 
 
 def plan_calls(uow: UnitOfWork, gateway: str, besides: Collection[str] = ()) -> tuple[list[CallPlan], dict[str, str]]:
@@ -61,15 +65,16 @@ def plan_calls(uow: UnitOfWork, gateway: str, besides: Collection[str] = ()) -> 
         .order_by(Attempt.created_at)
     )
     attempts = list(uow.session.scalars(query))
-    senders = _sender_numbers(uow, {attempt.delivery.user_id for attempt in attempts})
+    senders = _senders(uow, {attempt.delivery.user_id for attempt in attempts})
     home = system_home(uow)
+    lined = get_flag(uow, "page_header")
     plans, undialable = [], {}
     for attempt in attempts:
         document = attempt.delivery.submission.document
         if document is None:
             continue
         try:
-            plans.append(_plan(uow, attempt, document, senders.get(attempt.delivery.user_id, ""), home))
+            plans.append(_plan(uow, attempt, document, senders[attempt.delivery.user_id], home, lined))
         except NotAFaxNumber as error:
             undialable[attempt.id] = error.code
         except Exception:
@@ -78,18 +83,28 @@ def plan_calls(uow: UnitOfWork, gateway: str, besides: Collection[str] = ()) -> 
     return plans, undialable
 
 
-def _plan(uow: UnitOfWork, attempt: Attempt, document: Document, sender: str, home: Home) -> CallPlan:
+def _plan(
+    uow: UnitOfWork, attempt: Attempt, document: Document, sender: "_Sender", home: Home, lined: bool
+) -> CallPlan:
     number = FaxNumber(identity=attempt.delivery.identity, extension=attempt.delivery.extension)
     return CallPlan(
         attempt_id=attempt.id,
         channel=_channel(attempt.trunk, dial_string(number, home)),
-        caller_id=dial_string(FaxNumber(identity=sender, extension=""), home) if sender else "",
-        variables=_variables(uow, attempt, number, sender),
+        caller_id=dial_string(FaxNumber(identity=sender.number, extension=""), home) if sender.number else "",
+        variables=_variables(uow, attempt, number, sender.number),
         timeout_ms=get_int(uow, "ring_time") * 1000,
         document=path_of(document.blob),
         first_page=attempt.first_page,
         fine=attempt.fine,
+        headline=_headline(attempt.delivery, sender) if lined else None,
     )
+
+
+def _headline(delivery: Delivery, sender: "_Sender") -> Headline:
+    """When, from whom and to whom; the time is that of the call, where its sender is."""
+    at = now().astimezone(ZoneInfo(sender.zone))
+    number = station_id(sender.number) if sender.number else ""
+    return Headline(f"{at:%Y-%m-%d %H:%M}   {sender.title} {number} → {delivery.number_text}", delivery.pages)
 
 
 def cancel_asked(uow: UnitOfWork, attempt_ids: Collection[str]) -> set[str]:
@@ -177,12 +192,23 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
     }
 
 
-def _sender_numbers(uow: UnitOfWork, user_ids: Collection[int]) -> dict[int, str]:
-    """By user his own fax number, which is what the far end sees (R3.9)."""
+@dataclass(frozen=True)
+class _Sender:
+    """Whom a fax is from: the name of his company, his own fax number ("" for none), and his time zone."""
+
+    title: str
+    zone: str
+    number: str
+
+
+def _senders(uow: UnitOfWork, user_ids: Collection[int]) -> dict[int, _Sender]:
+    """By user; his own number is what the far end sees (R3.9)."""
     query = (
-        select(OwnedNumber.user_id, OwnedNumber.identity)
-        .where(OwnedNumber.user_id.in_(user_ids))
+        select(User.id, Tenant.title, User.time_zone, OwnedNumber.identity)
+        .join(Tenant, User.tenant_id == Tenant.id)
+        .outerjoin(OwnedNumber, OwnedNumber.user_id == User.id)
+        .where(User.id.in_(user_ids))
         # The best comes last, and stays.
         .order_by(OwnedNumber.main, OwnedNumber.identity.desc())
     )
-    return {user_id: identity for user_id, identity in uow.session.execute(query) if user_id is not None}
+    return {user_id: _Sender(title, zone, number or "") for user_id, title, zone, number in uow.session.execute(query)}

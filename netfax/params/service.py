@@ -33,6 +33,11 @@ def get_int(uow: UnitOfWork, name: str) -> int:
     return int(get_text(uow, name))
 
 
+def get_flag(uow: UnitOfWork, name: str) -> bool:
+    """Whether a switch is on."""
+    return get_text(uow, name) == "on"
+
+
 def set_param(uow: UnitOfWork, name: str, text: str, *, by: str) -> str:
     """Set a parameter and return its new value; `UnknownParam`, `BadParamValue` and `NotAHome` leave all as it was."""
     value = read_value(name, text)

@@ -78,9 +78,20 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    wanted_en = "on or off"
+    wanted_zh = " on（开）或 off（关）"
+
+    def read(self, text: str) -> str | None:
+        return text if text in ("on", "off") else None
+
+
+@dataclass(frozen=True)
 class Param:
     name: str
-    kind: Whole | Pattern | Zone | Span
+    kind: Whole | Pattern | Zone | Span | Switch
     default: str
     unit: str
     title_en: str
@@ -89,7 +100,7 @@ class Param:
     help_zh: str
 
 
-def _param(name: str, kind: Whole | Pattern | Zone | Span, default: str, unit: str, *texts: str) -> Param:
+def _param(name: str, kind: Whole | Pattern | Zone | Span | Switch, default: str, unit: str, *texts: str) -> Param:
     return Param(name, kind, default, unit, *texts)
 
 
@@ -255,6 +266,16 @@ PARAMS: dict[str, Param] = {
             "振铃等待时间",
             "How long a called number may ring before the call is given up.",
             "对方振铃多久无人应答后放弃呼叫。",
+        ),
+        _param(
+            "page_header",
+            Switch(),
+            "on",
+            "",
+            "Line at the top of each page",
+            "页眉",
+            "Pages that go out begin with a line of date, sender, numbers and page, as the law of many countries asks.",
+            "发出的每页顶端加印一行：日期、发件人、号码和页码（许多国家的法律要求）。",
         ),
         _param(
             "disk_reserve",

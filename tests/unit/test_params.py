@@ -88,7 +88,7 @@ def test_a_long_value_is_cut_in_the_refusal() -> None:
 def test_every_kind_says_what_it_takes() -> None:
     for each in PARAMS.values():
         assert each.kind.wanted_en and each.kind.wanted_zh
-        assert isinstance(each.kind, Whole | Pattern | Zone | Span)
+        assert isinstance(each.kind, Whole | Pattern | Zone | Span | Switch)
 
 
 @pytest.mark.parametrize("value", ["08:00-20:00", "22:00-06:30", "00:00-24:00"])
