@@ -7,7 +7,18 @@ from netfax.db import reading, unit_of_work
 from netfax.numbers.errors import NotAHome
 from netfax.org.homes import system_home
 from netfax.params.service import get_int, get_text, list_params, set_param
-from netfax.params.table import PARAMS, BadParamValue, Param, Pattern, Span, UnknownParam, Whole, Zone, read_value
+from netfax.params.table import (
+    PARAMS,
+    BadParamValue,
+    Param,
+    Pattern,
+    Span,
+    Switch,
+    UnknownParam,
+    Whole,
+    Zone,
+    read_value,
+)
 
 WHOLE = [(name, each.kind) for name, each in PARAMS.items() if isinstance(each.kind, Whole)]
 
