@@ -4,8 +4,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from netfax.documents.draw import PICTURED, WHITE, drawn_lines, to_bilevel
 from netfax.documents.errors import DamagedDocument, PageTooLarge, Refusal, TooManyPages
@@ -39,8 +40,19 @@ FAX_ACROSS = range(198, 210)
 FAX_DOWN = ((range(96, 101), 98), (range(193, 198), 196), (range(385, 394), 392))
 BILEVEL = "1"
 ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SIDEWAYS = range(5, 9)  # EXIF and TIFF orientations that swap width and height
 JPEG_SHRINKS_BY = 8
+# Rows that are made grey at once.
+PART = 512
 # A one-bit page made smaller keeps its thin lines when grey counts as ink rather than as paper.
 THIN_INK = 160
 
@@ -119,17 +131,23 @@ def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple[Image.
     if page is None:
         # Decodes a JPEG at a half, a quarter or an eighth when that is still more than the line carries.
         image.draft("L", (FAX_WIDTH, FAX_WIDTH))
-        upright = ImageOps.exif_transpose(image)
-    else:
-        # Pillow turns a TIFF by its orientation as it loads it.
-        image.load()
-        upright = image
+    image.load()
+    # Pillow has turned a TIFF by its orientation as it loaded it.
+    turns = [TURNS[orientation]] if page is None and orientation in TURNS else []
     if place.turned:
-        upright = upright.transpose(Image.Transpose.ROTATE_270)
-    if upright.mode == BILEVEL:
-        return _resized_bilevel(upright, place), place
-    grey = _grey(upright).resize((place.width, place.rows), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return to_bilevel(grey, PICTURED, look), place
+        turns.append(Image.Transpose.ROTATE_270)
+    if image.mode == BILEVEL:
+        return _resized_bilevel(_turned(image, turns), place), place
+    lies = place.turned != (page is None and orientation in SIDEWAYS)
+    size = (place.rows, place.width) if lies else (place.width, place.rows)
+    grey = _grey(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return to_bilevel(_turned(grey, turns), PICTURED, look), place
+
+
+def _turned(image: Image.Image, turns: Sequence[Image.Transpose]) -> Image.Image:
+    for turn in turns:
+        image = image.transpose(turn)
+    return image
 
 
 def _dpi(image: Image.Image, page: TiffPage | None) -> tuple[float, float]:
@@ -157,11 +175,20 @@ def _resized_bilevel(image: Image.Image, place: Placement) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """The picture in 8-bit grey, on white where it is transparent."""
+    """The picture in 8-bit grey, on white where it is transparent; a part after the other, for it may be large."""
+    extent = image.getextrema() if image.mode in ("I", "F") else None
+    grey = Image.new("L", image.size)
+    for top in range(0, image.height, PART):
+        part = (0, top, image.width, min(image.height, top + PART))
+        grey.paste(_grey_part(image.crop(part), extent), part)
+    return grey
+
+
+def _grey_part(image: Image.Image, extent: Any) -> Image.Image:
     if image.mode.startswith("I;16"):
         return image.point(lambda level: level * (1 / 256)).convert("L")
     if image.mode in ("I", "F"):
-        darkest, brightest = (float(str(end)) for end in image.getextrema())
+        darkest, brightest = map(float, extent)
         scale = WHITE / ((brightest - darkest) or 1.0)
         return image.point(lambda level: level * scale + -darkest * scale).convert("L")
     if image.has_transparency_data:
