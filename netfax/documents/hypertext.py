@@ -8,13 +8,13 @@ import base64
 import codecs
 import copy
 import gc
-import logging
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -24,6 +24,7 @@ from PIL import Image, ImageFile
 
 from netfax.documents import textcode
 from netfax.documents.errors import DamagedDocument, EmptyFile, Refusal, TooHeavy
+from netfax.documents.limits import MAX_PAGES
 from netfax.documents.picture import DECODER_FAULTS, check_size
 
 # What a document begins with may stand behind a licence, a comment of the program that made it.
@@ -49,7 +50,9 @@ WESTERN = "cp1252"
 MEANT = {
     **dict.fromkeys(("gb2312", "gb-2312-80", "csgb2312", "gbk", "x-gbk", "cp936", "euc-cn", "gb18030"), ("gb18030",)),
     **dict.fromkeys(("big5", "x-x-big5", "cn-big5", "big5-hkscs", "big5hkscs", "cp950"), ("cp950", "big5hkscs")),
-    **dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii", "ansi-x3.4-1968", "windows-1252"), (WESTERN,)),
+    **dict.fromkeys(
+        ("iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii", "ansi-x3.4-1968", "windows-1252"), (WESTERN,)
+    ),
     **dict.fromkeys(("unicode", "utf-16", "utf-16le", "utf-16be", "utf8"), ("utf-8",)),
     **dict.fromkeys(("shift-jis", "x-sjis", "sjis"), ("cp932",)),
     **dict.fromkeys(("euc-kr", "ks-c-5601-1987"), ("cp949",)),
@@ -73,6 +76,7 @@ LAYOUT_FAULTS = (*DECODER_FAULTS, AssertionError, RuntimeError)
 MILLIMETRE = 96 / 25.4
 LONGEST_SIDE = 420 * MILLIMETRE  # of A3
 SHORTEST_SIDE = 20 * MILLIMETRE
+LEAST_ROOM = 10 * MILLIMETRE
 # How much wider than its own the paper of a document may become before lines are broken that ask not to be.
 WIDEST = 3.0
 # Receiving machines print to within this of the edge.
@@ -80,15 +84,16 @@ PRINTED_TO = 5 * MILLIMETRE
 # As large as a PDF's page gets (ISO 32000-1, annex C).
 LARGEST_SIDE = 14_400 * 96 / 72
 LAYOUTS = 3
-# Where the document says nothing.
+# Where the document says nothing; what is important here is so that nothing is lost.
 STYLE = """
 @page { size: A4; margin: 15mm }
 html { font-family: "Noto Sans CJK SC", sans-serif }
 code, kbd, listing, plaintext, pre, samp, tt, xmp { font-family: "Noto Sans Mono CJK SC", "Noto Sans Mono", monospace }
 html, body { overflow: visible !important; height: auto !important }
 body::after { content: ""; display: block; clear: both }
+textarea { overflow: visible !important; height: auto !important; max-height: none !important }
 """
-# Laid out several times for each one around it: four levels take seconds, eight take minutes.
+# What stands side by side is laid out several times for each such box around it: eight levels take minutes.
 NESTING = 2
 SIDE_BY_SIDE = re.compile(r"flex|grid|column")
 STACKED = "display:{}!important;"
@@ -98,7 +103,13 @@ SCROLLING = ("auto", "scroll")
 UNROLLED = "overflow:visible!important;height:auto!important;max-height:none!important;"
 ROOM_FOR_FLOATS = "display:flow-root!important;"
 WITHIN = "width:auto!important;height:auto!important;max-width:{:.0f}px!important;max-height:{:.0f}px!important;"
+PLACED = "position:absolute!important;"
+NEW_PAGE = "display:block!important;break-before:page!important;"
 MARK = "netfax-"
+# Letters of what may be on each page, and how near to the end of the page something ends that may have to go on.
+LONGEST_HEADER = 600
+NEAR_THE_END = 100
+MOST_COLUMNS = 1_000
 BROKEN = "white-space:{}!important;overflow-wrap:anywhere!important;"
 
 
@@ -259,22 +270,18 @@ def _data_url(rest: str) -> tuple[str, bytes]:
 
 @contextmanager
 def _engine_settings() -> Iterator[None]:
-    """Room for deep documents, the silence of a browser on their faults, and as much of a cut picture as there is."""
-    from weasyprint.logger import LOGGER
-
-    depth, truncated, level = sys.getrecursionlimit(), ImageFile.LOAD_TRUNCATED_IMAGES, LOGGER.level
-    collecting = gc.isenabled()
+    """Room for deep documents, and as much of a cut picture as there is."""
+    depth, collecting = sys.getrecursionlimit(), gc.isenabled()
     sys.setrecursionlimit(RECURSION)
     ImageFile.LOAD_TRUNCATED_IMAGES = True
-    LOGGER.setLevel(logging.CRITICAL + 1)
     # A fifth of the time goes by in looking for garbage, of which there is hardly any until the end.
     gc.disable()
     try:
         yield
     finally:
         sys.setrecursionlimit(depth)
-        ImageFile.LOAD_TRUNCATED_IMAGES = truncated
-        LOGGER.setLevel(level)
+        # Importing WeasyPrint has set it for everybody, and a picture that is a document of its own must be whole.
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
         if collecting:
             gc.enable()
 
@@ -298,9 +305,11 @@ def _drawn(text: str, inside: _Inside, *, styled: bool) -> bytes:
     from weasyprint import CSS, HTML
 
     html = HTML(string=text, url_fetcher=inside)
+    _limit_spans(html.etree_element)
     if not styled:
         _unstyle(html.etree_element)
     paper = _Paper()
+    paper.release_headers(html.etree_element)
     if SIDE_BY_SIDE.search(text):
         paper.stack_outer(html, styled=styled)
     for layout in range(LAYOUTS):
@@ -308,15 +317,29 @@ def _drawn(text: str, inside: _Inside, *, styled: bool) -> bytes:
         if inside.refusal is not None:
             raise inside.refusal
         looks = [_look(page) for page in document.pages]
-        if layout + 1 == LAYOUTS or not paper.improve(looks):
+        if layout + 1 == LAYOUTS or not paper.improve(looks, html.etree_element):
             break
-    if not any(look.seen for look in looks):
+    if not any(look.seen or look.fixed for look in looks):
         raise Refusal(EmptyFile)
+    while len(looks) > 1 and not looks[-1].seen:
+        # Blank paper at the end.
+        looks.pop()
+        document.pages.pop()
     # Files that are to go with the PDF are named in it.
     document.metadata = type(document.metadata)()
     sheets = [sheet for page, look in zip(document.pages, looks, strict=True) for sheet in _sheets(page, look)]
     pdf: bytes = document.copy(sheets).write_pdf()
     return pdf
+
+
+def _limit_spans(root: Any) -> None:
+    """Have cells span no more rows than there are, and columns as few as browsers have them."""
+    rows = sum(1 for _ in root.iter("tr"))
+    for element in root.iter():
+        for name, most in (("colspan", MOST_COLUMNS), ("span", MOST_COLUMNS), ("rowspan", rows)):
+            if len(element.get(name, "")) > 1:
+                digits = re.match(r"\s*\+?(\d{1,9})", element.get(name))
+                element.set(name, str(min(int(digits[1]), most)) if digits else "1")
 
 
 def _unstyle(root: Any) -> None:
@@ -336,6 +359,8 @@ class _Look:
     # What is within its margins: left, top, width, height.
     area: tuple[float, float, float, float]
     seen: bool = False
+    # Only what is at the same place on every page.
+    fixed: bool = False
     right: float = 0.0
     bottom: float = 0.0
     # Where words and pictures are from top to bottom: a page is not parted there.
@@ -344,6 +369,10 @@ class _Look:
     rolled: dict[Any, None] = field(default_factory=dict)
     oversized: list[Any] = field(default_factory=list)
     outside: list[tuple[float, Any]] = field(default_factory=list)
+    # Of elements that have a place of their own: how many letters are on the page, and which end where it ends.
+    placed: Counter[Any] = field(default_factory=Counter)
+    ending: set[Any] = field(default_factory=set)
+    pinned: list[Any] = field(default_factory=list)
 
     @property
     def right_limit(self) -> float:
@@ -360,19 +389,26 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where the boxes around another end that cut off what is beyond: for good, or because they scroll."""
+    """Where the boxes around another end that cut off what is beyond, for good or because they scroll.
+
+    `placed` is the outermost element around it that has a place of its own.
+    """
 
     right: float = math.inf
     bottom: float = math.inf
     scroller: Any = None
+    placed: Any = None
 
     def within(self, box: Any) -> "_Frame":
+        frame = self
+        if frame.placed is None and box.style["position"] == "absolute":
+            frame = replace(frame, placed=box.element)
         if box.style["overflow"] in SCROLLING:
-            return _Frame(self.right, self.bottom, box)
+            return replace(frame, scroller=box)
         if box.style["overflow"] == "visible":
-            return self
+            return frame
         right, bottom = box.padding_box_x() + box.padding_width(), box.padding_box_y() + box.padding_height()
-        return _Frame(min(self.right, right), min(self.bottom, bottom), self.scroller)
+        return replace(frame, right=min(self.right, right), bottom=min(self.bottom, bottom))
 
 
 def _look(page: Any) -> _Look:
@@ -387,6 +423,8 @@ def _look(page: Any) -> _Look:
         box, frame = waiting.pop()
         visible = box.style["visibility"] == "visible"
         if isinstance(box, TextBox):
+            if frame.placed is not None and "::" not in box.element_tag:
+                look.placed[frame.placed] += _letters(box.text)
             if visible and box.text.strip():
                 right = _see(look, frame, box.position_x, box.position_y, box.width, box.height)
                 if right > look.right_limit:
@@ -400,13 +438,21 @@ def _look(page: Any) -> _Look:
             elif visible:
                 _see(look, frame, box.content_box_x(), box.content_box_y(), box.width, box.height)
         elif box.style["position"] == "fixed":
-            # At the same place on every page, as the document wants it.
-            look.seen = True
+            # As the document wants it, unless it is the whole of it.
+            look.fixed = True
+            if box.border_height() > area[3] / 2:
+                look.pinned.append(box)
         else:
+            if box.style["position"] == "absolute" and box.border_box_x() > WIDEST * look.width:
+                # Far outside: hidden there.
+                continue
             if visible and _bordered(box):
                 look.seen = True
                 look.right = max(look.right, min(frame.right, box.border_box_x() + box.border_width()))
             inner = frame.within(box)
+            end = box.border_box_y() + box.border_height() if box.style["position"] == "absolute" else 0.0
+            if inner.placed is not None and end > area[1] + area[3] - NEAR_THE_END:
+                look.ending.add(inner.placed)
             waiting.extend((child, inner) for child in box.children)
     return look
 
@@ -452,18 +498,20 @@ def _style_for(html: Any, rules: str, *, styled: bool) -> Any:
 class _Paper:
     """What a document needs to lose nothing.
 
-    The sizes of its pages by their names, its own within reason; how much wider they have to be; and styles, each with
-    the attribute of the elements that need it.
+    The sizes of its pages by their names, its own within reason; how much wider they have to be; margins where its own
+    leave no room; and styles, each with the attribute of the elements that need it.
     """
 
     own: dict[str, tuple[float, float]] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
+    margins: dict[str, str] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
 
     def rules(self) -> str:
         """A style sheet of the user, whose important words are the last."""
         pages = "".join(
-            f"@page {_identifier(name)} {{ size: {width * times:.2f}px {height * times:.2f}px !important }}\n"
+            f"@page {_identifier(name)} {{ size: {width * times:.2f}px {height * times:.2f}px !important;"
+            f" {self.margins.get(name, '')} }}\n"
             for (name, (width, height)), times in zip(self.own.items(), self.times.values(), strict=True)
         )
         return STYLE + pages + "".join(f"[{mark}] {{ {style} }}\n" for style, mark in self.marks.items())
@@ -496,21 +544,55 @@ class _Paper:
             elif beside:
                 self.mark(element, beside)
 
-    def improve(self, looks: Sequence[_Look]) -> bool:
-        """Whether another layout would lose less than this one; elements are marked that need other styles."""
-        better = False
+    def release_headers(self, root: Any) -> None:
+        """Let long headers of tables be rows like others: they would have to be on each page, and fit on none."""
+        for element in (*root.iter("thead"), *root.iter("tfoot")):
+            if _letters_in(element) > LONGEST_HEADER:
+                self.mark(element, STACKED.format("table-row-group"))
+
+    def improve(self, looks: Sequence[_Look], root: Any) -> bool:
+        """Whether another layout would lose less than this one; the elements are changed that need it."""
+        better = self._make_room(looks, root)
         for look in looks:
             size = (_within_reason(look.width), _within_reason(look.height))
             width, _ = self.own.setdefault(look.name, size)
             times = self.times.setdefault(look.name, 1.0)
             better |= times == 1.0 and size != (look.width, look.height)
+            if min(look.area[:2]) < 0 or min(look.area[2:]) < LEAST_ROOM:
+                better |= look.name not in self.margins
+                self.margins[look.name] = "margin: 0 !important"
             # Once: what is wider than any paper, as half as much again, is so on wider paper too.
             if look.right > look.right_limit and times == 1.0:
-                self.times[look.name] = min(WIDEST, (look.right + look.right_margin) / width)
+                self.times[look.name] = min(WIDEST, max(1.0, (look.right + look.right_margin) / width))
                 better = True
             for box, style in _restyled(look, width * WIDEST):
                 better |= self.mark(box.element, style)
         return better
+
+    def _make_room(self, looks: Sequence[_Look], root: Any) -> bool:
+        """Have further pages, if what has a place of its own goes on after the last: only there it is laid out."""
+        shown = sum((look.placed for look in looks), Counter[Any]())
+        wanted = 0
+        for element in set().union(*(look.ending for look in looks)):
+            letters = _letters_in(element)
+            if shown[element] < letters:
+                wanted = max(wanted, 2 * letters // max(1, shown[element]) + 1)
+        body = root.find("body")
+        for _ in range(min(wanted, MAX_PAGES)):
+            page = body.makeelement("div", {})
+            self.mark(page, NEW_PAGE)
+            body.append(page)
+        return wanted > 0
+
+
+def _letters(text: str) -> int:
+    return sum(map(len, text.split()))
+
+
+def _letters_in(element: Any) -> int:
+    """The letters that are to see in an element, or somewhat more."""
+    inner = [one for one in element.iter() if isinstance(one.tag, str) and one.tag not in ("script", "style")]
+    return sum(_letters(one.text or "") for one in inner) + sum(_letters(one.tail or "") for one in inner[1:])
 
 
 def _identifier(name: str) -> str:
@@ -529,6 +611,9 @@ def _restyled(look: _Look, widest: float) -> Iterator[tuple[Any, str]]:
         yield box, UNROLLED + (ROOM_FOR_FLOATS if isinstance(box, BlockBox) else "")
     for box in look.oversized:
         yield box, WITHIN.format(look.area[2], look.area[3])
+    for box in look.pinned:
+        if _letters_in(box.element) > LONGEST_HEADER:
+            yield box, PLACED
     for right, box in look.outside:
         if right > widest - look.right_margin:
             yield box, BROKEN.format("pre-wrap" if box.style["white_space"].startswith("pre") else "normal")

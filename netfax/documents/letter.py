@@ -20,7 +20,7 @@ from email.parser import BytesParser
 from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
 from urllib.parse import unquote, urljoin
 
@@ -86,7 +86,7 @@ LABELS = {
 SEPARATORS = {False: ", ", True: "，"}
 # Above what the sender's words may lay over it, on paper's own white.
 ABOVE = "position:relative;z-index:1;background:#fff;color:#000;font:10.5pt/1.5 'Noto Sans CJK SC',sans-serif"
-BELOW = "position:relative;z-index:0"
+BELOW = "position:relative;z-index:0;display:flow-root"
 PLAIN = "white-space:pre-wrap;overflow-wrap:anywhere;font-size:10.5pt;line-height:1.4;margin:0"
 
 
@@ -118,9 +118,8 @@ def parts(data: bytes) -> list[Part]:
 
     Raises Refusal: EncryptedDocument, EmptyFile, TooHeavy for too many or too deep parts.
     """
-    message = BytesParser(policy=_AsWritten()).parsebytes(_from_its_fields(data))
     try:
-        _check_structure(message)
+        message = _parsed_mail(data)
         found = _archived(message) if _is_archive(message) else _documents(message, "mail", attached=False)
     except RecursionError as depth:
         raise Refusal(TooHeavy) from depth
@@ -146,7 +145,8 @@ def _from_its_fields(data: bytes) -> bytes:
     return re.sub(rb"\A>?From [^\n]*\n", b"", data, count=1)
 
 
-def _check_structure(message: Message) -> None:
+def _parsed_mail(data: bytes) -> Message:
+    message = BytesParser(policy=_AsWritten()).parsebytes(_from_its_fields(data))
     waiting = [(message, 0)]
     for _ in range(MOST_PARTS):
         part, depth = waiting.pop()
@@ -154,13 +154,13 @@ def _check_structure(message: Message) -> None:
             raise Refusal(TooHeavy)
         waiting.extend((inner, depth + 1) for inner in _inner(part))
         if not waiting:
-            return
+            return message
     raise Refusal(TooHeavy)
 
 
 def _inner(part: Message) -> list[Message]:
-    payload = part.get_payload()
-    return [inner for inner in payload if isinstance(inner, Message)] if isinstance(payload, list) else []
+    payload = part.get_payload() if part.is_multipart() else []
+    return [inner for inner in payload if isinstance(inner, Message)]
 
 
 # What a part says of itself.
@@ -172,14 +172,14 @@ def _kind(part: Message) -> str:
 
 def _parameter(part: Message, field_name: str, name: str) -> str:
     try:
-        value = part.get_param(name, header=field_name)
+        values = [value for key, value in part.get_params([], header=field_name) if key.lower() == name]
     except MAIL_FAULTS:
         return ""
-    if isinstance(value, tuple):
-        # RFC 2231: the bytes of the value are given as Latin-1.
-        coding, _, text = value
-        return text_of(text.encode("latin-1", "replace"), coding or None)
-    return value or ""
+    # RFC 2231: a coding, a language, and the bytes of the value as Latin-1. Who can write it means it.
+    for value in values:
+        if isinstance(value, tuple):
+            return text_of(value[2].encode("latin-1", "replace"), value[0] or None)
+    return values[0] if values else ""
 
 
 def _name(part: Message) -> str:
@@ -325,7 +325,7 @@ def _documents(message: Message, name: str, *, attached: bool) -> list[Part]:
 def _attach(part: Message, name: str, found: _Found, *, nested: bool) -> None:
     """Add an attachment to what is faxed or to what is named only."""
     mail = _mail_in(part)
-    content = b"" if mail else _content(part)
+    content = b"" if mail is not None else _content(part)
     if mail is None and not _is_left_out(_kind(part), name, content):
         documents = [Part(name, content)]
     elif mail is None or nested:
@@ -353,11 +353,7 @@ def _mail_in(part: Message) -> Message | None:
         content = _content(inner[0])
     else:
         content = _content(part) if _name(part).lower().endswith(".eml") else b""
-    if not is_mail(content):
-        return None
-    mail = BytesParser(policy=_AsWritten()).parsebytes(_from_its_fields(content))
-    _check_structure(mail)
-    return mail
+    return _parsed_mail(content) if is_mail(content) else None
 
 
 def _is_left_out(kind: str, name: str, content: bytes) -> bool:
@@ -625,11 +621,12 @@ NAME = re.compile(r"[a-z][a-z0-9:_.-]*")
 def _parsed(text: str) -> Any:
     import tinyhtml5  # type: ignore[import-untyped]
 
+    # Never a string: a short one is taken for the name of a file.
     try:
-        return tinyhtml5.parse(text, namespace_html_elements=False)
+        return tinyhtml5.parse(StringIO(text), namespace_html_elements=False)
     except LAYOUT_FAULTS:
         words = html.escape(html.unescape(TAGS.sub("", text)))
-        return tinyhtml5.parse(f"<pre>{words}", namespace_html_elements=False)
+        return tinyhtml5.parse(StringIO(f"<pre>{words}"), namespace_html_elements=False)
 
 
 # The sender's styles.
