@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
-from bench import calls, dispatch, inbound
+from bench import calls, dispatch, documents, inbound
 from netfax.db import reading
 from netfax.faxes.models import Delivery
 from netfax.faxes.states import OPEN_STATES
@@ -36,6 +36,7 @@ class Table(Protocol):
 TABLES: Mapping[str, Callable[[Path], Table]] = {
     "calls": calls.measure,
     "dispatch": dispatch.measure,
+    "documents": documents.measure,
     "inbound": inbound.measure,
 }
 

@@ -38,7 +38,7 @@ PHOTOGRAPH_SHARE = 0.5
 PAPER_OF_PHOTOGRAPHS = 240
 # On a shade only what is much darker, or much brighter, stands out …
 INK_ON_SHADE = 0.60
-BRIGHT_ON_SHADE = 96
+CONTRAST = 96
 # … and keeps the screen three pixels away, reached in these steps, or the lines would run into the letters.
 HALO = (1, 2)
 # The share of pixels between ink and paper below which there is nothing to screen.
@@ -53,6 +53,10 @@ BAND = 6
 PIECE = 24
 # A tone that this share of a page has is a fill; it is drawn in whole rows, which cost least.
 FILL_SHARE = 0.01
+# As good as black.
+BLACK = 24
+# How much a gradient changes over so many pixels.
+EVEN, GRADIENT = 8, 6
 # Nearly black; what stands on it is read better on black.
 DARK_FILL = 60
 # Finer than the screen shows it, a photograph's grain only costs.
@@ -87,7 +91,7 @@ def to_bilevel(grey: Image.Image, manner: Manner, look: Look) -> Image.Image:
     paper = manner.paper
     if look.mode is Mode.AUTO and sum(ground.histogram()[:paper]) > PHOTOGRAPH_SHARE * pixels:
         paper = PAPER_OF_PHOTOGRAPHS
-    shade = ground.point([WHITE if tone < paper else 0 for tone in range(256)], "1")
+    shade = _within(ground, 0, paper)
     box = shade.getbbox()
     if box is None:
         return ink
@@ -109,7 +113,8 @@ def _by_tone(grey: Image.Image, tones: list[int], manner: Manner) -> Image.Image
 def _smoothed(ink: Image.Image) -> Image.Image:
     """The page without the bumps and notches of one pixel that edges have by chance: each costs bits in three rows.
 
-    A pixel changes when it is joined by one side alone to what has its colour, so nothing is parted or closed by it.
+    A pixel changes when what has its colour touches it by one side and a corner beside that: nothing is parted or
+    closed by it, and the ends of thin strokes, by which small letters are told apart, stay.
     """
     box = ImageChops.invert(ink).getbbox()
     if box is None:
@@ -133,27 +138,51 @@ def _bumps() -> bytearray:
         around = (upper_left, above, upper_right, right, lower_right, below, lower_left, left)
         same = [each == pixel for each in around]
         parts = sum(same[place] and not same[place - 1] for place in range(8))
-        table[pattern] = 1 - pixel if sum(same[1::2]) == 1 and parts == 1 else pixel
+        bump = sum(same[1::2]) == 1 and sum(same) > 1 and parts == 1
+        table[pattern] = 1 - pixel if bump else pixel
     return table
 
 
 def _shaded(grey: Image.Image, ground: Image.Image, fills: list[int], look: Look) -> Image.Image:
     """Part of a page as a shade all over: screened, with what stands out from its ground in pure black and white.
 
-    Letters on a fill are cleared of its lines: dark ones by white, bright ones by black around them.
+    Letters on an even ground are cleared of its lines: dark ones by white, bright ones by black around them.
     """
     page = _screened(grey.point(_in_whole_rows(fills, look)), look)
-    is_fill = [WHITE if tone in fills else 0 for tone in range(256)]
     dark = ImageChops.invert(_darker(grey, _share_of(ground, INK_ON_SHADE)))
-    if fills:
-        page = ImageChops.logical_or(page, ImageChops.logical_and(_grown(dark), ground.point(is_fill, "1")))
-    if any(fill + BRIGHT_ON_SHADE < WHITE for fill in fills):
+    even = _even(ground)
+    letters = ImageChops.logical_and(_above(ground, grey), even)
+    if letters.getbbox() is not None:
+        page = ImageChops.logical_or(page, ImageChops.logical_and(_grown(letters), even))
+    if any(ground.histogram()[: WHITE - CONTRAST]):
         base = ImageChops.invert(_ground(ImageChops.invert(grey), look))
-        above = ImageChops.subtract(grey, base)
-        bright = above.point([WHITE if tone > BRIGHT_ON_SHADE else 0 for tone in range(256)], "1")
-        page = _cut(page, ImageChops.logical_and(_grown(bright), base.point(is_fill, "1")))
-        page = ImageChops.logical_or(page, bright)
-    return _cut(page, dark)
+        even = _even(base)
+        letters = ImageChops.logical_and(_above(grey, base), even)
+        page = _cut(page, ImageChops.logical_and(_grown(letters), even))
+        page = ImageChops.logical_or(page, letters)
+    # White and black keep the edges that the screen would make ragged.
+    page = ImageChops.logical_or(page, _within(grey, PAPER_OF_PHOTOGRAPHS, 256))
+    return _cut(page, ImageChops.logical_or(dark, _within(grey, 0, BLACK)))
+
+
+def _within(image: Image.Image, low: int, high: int) -> Image.Image:
+    """Set where a tone is from `low` on and below `high`."""
+    return image.point([WHITE if low <= tone < high else 0 for tone in range(256)], "1")
+
+
+def _above(bright: Image.Image, dark: Image.Image) -> Image.Image:
+    """Where one is so much brighter than the other as letters are than their ground, or it than they."""
+    return _within(ImageChops.subtract(bright, dark), CONTRAST + 1, 256)
+
+
+def _even(ground: Image.Image) -> Image.Image:
+    """Where a ground is a fill or a gradient: it hardly changes, and is neither white nor black.
+
+    Between bright letters on a dark ground it is as white as they are, and letters are not what is dark there.
+    """
+    changes = [ImageChops.difference(ground, _moved(ground, across, down)) for across, down in ((EVEN, 0), (0, EVEN))]
+    gentle = _within(ImageChops.lighter(*changes), 0, GRADIENT + 1)
+    return ImageChops.logical_and(gentle, _within(ground, DARK_FILL, PAPER_OF_PHOTOGRAPHS))
 
 
 def _cut(page: Image.Image, black: Image.Image) -> Image.Image:

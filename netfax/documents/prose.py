@@ -1,13 +1,14 @@
 """Plain text on paper: lines broken on a grid of half-wide cells, then set by WeasyPrint as a PDF.
 
-The lines are broken here, so the pages are known before anything is drawn. Only `to_pdf` needs WeasyPrint, and that
-in the worker alone.
+The lines are broken here, so the pages are known before anything is drawn. Only in the worker.
 """
 
 import html
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice
+
+from netfax.documents.hypertext import engine_settings
 
 COLUMNS = 90  # cells of half the width of a Chinese character
 LINES = 50  # of an A4 page
@@ -33,11 +34,12 @@ def pages(text: str) -> list[list[str]]:
 
 def to_pdf(sheets: Sequence[Sequence[str]]) -> bytes:
     """A PDF with a page for each sheet. Nothing is fetched from anywhere."""
-    from weasyprint import HTML
-
     body = "".join(f"<pre>{html.escape(chr(10).join(lines))}\n</pre>" for lines in sheets)
     document = f'<!doctype html><html lang="zh"><meta charset="utf-8"><style>{STYLE}</style><body>{body}</body></html>'
-    pdf: bytes = HTML(string=document, url_fetcher=_fetch_nothing).write_pdf()
+    with engine_settings():
+        from weasyprint import HTML
+
+        pdf: bytes = HTML(string=document, url_fetcher=_fetch_nothing).write_pdf()
     return pdf
 
 

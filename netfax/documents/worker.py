@@ -22,7 +22,7 @@ from PIL import Image
 from netfax.documents import containers, hypertext, letter, pdfdraw, picture, prose
 from netfax.documents.detect import kind_of
 from netfax.documents.draw import WHITE, halved
-from netfax.documents.errors import DamagedDocument, EmptyFile, Refusal, TooHeavy, TooManyPages
+from netfax.documents.errors import DamagedDocument, EmptyFile, EncryptedDocument, Refusal, TooHeavy, TooManyPages
 from netfax.documents.fit import Placement
 from netfax.documents.g4 import decode, encode
 from netfax.documents.kinds import OFFICE, PICTURES, Kind
@@ -80,7 +80,7 @@ def inspect(job: Job) -> Answer:
 
 def unpack(job: Job, *targets: str) -> Answer:
     """The parts of a mail, each to a file of its own; their names."""
-    parts = letter.parts(job.files[0].read())
+    parts = letter.parts(job.files[0].read(), is_document=_is_document)
     if len(parts) > len(targets):
         raise Refusal(TooHeavy)
     for part, target in zip(parts, targets, strict=False):
@@ -244,6 +244,15 @@ def _check_pages(job: Job, files: Sequence[Drawable]) -> int:
         if pages > MAX_PAGES:
             raise Refusal(TooManyPages)
     return pages
+
+
+def _is_document(data: bytes) -> bool:
+    """Whether an attachment can be faxed; one that a password shuts counts, so that its sender hears of it by name."""
+    try:
+        kind_of(data)
+    except Refusal as refusal:
+        return refusal.error is EncryptedDocument
+    return True
 
 
 def _sheets(data: bytes) -> list[list[str]]:

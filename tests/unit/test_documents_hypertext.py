@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from netfax.documents.errors import DocumentError, EmptyFile, PageTooLarge, Refusal, TooHeavy
-from netfax.documents.hypertext import is_hypertext, text_of, to_pdf
+from netfax.documents.hypertext import is_hypertext, to_pdf
+from netfax.documents.markuptext import text_of
 
 A4 = (595, 842)
 LETTER = "各部门：关于启用传真系统的通知，请于本月三日前完成注册，谢谢。"

@@ -366,6 +366,37 @@ def test_what_is_not_faxed_is_named(name: str, kind: str, data: bytes) -> None:
     assert f"Not faxed: {name}" in printed(found[0].data)
 
 
+def test_what_is_said_to_be_no_document_is_named_in_the_mail_that_it_came_with() -> None:
+    inner = written(subject="inner")
+    attach(inner, "inner.bin", b"no document")
+    attach(inner, "inner.pdf")
+    mail = written(html="<p>x<img src='cid:one'>")
+    mail.get_payload()[1].add_related(picture(), "image", "png", cid="<one>")  # type: ignore[union-attr, index]
+    attach(mail, "offer.pdf")
+    attach(mail, "setup.exe", b"MZ")
+    attach(mail, "data.bin", b"no document")
+    mail.add_attachment(inner, filename="forwarded.eml")
+    asked: list[bytes] = []
+
+    def is_document(data: bytes) -> bool:
+        asked.append(data)
+        return data != b"no document"
+
+    found = parts(mail.as_bytes(policy=SMTP), is_document=is_document)
+    assert names(found) == ["mail", "offer.pdf", "forwarded.eml", "inner.pdf"]
+    assert "Not faxed: setup.exe, data.bin<" in found[0].data.decode()
+    assert "Not faxed: inner.bin<" in found[2].data.decode()
+    # Neither the pictures that the mail shows nor what isn't faxed anyway, nor the mail that is attached.
+    assert asked == [b"%PDF-1.7", b"no document", b"no document", b"%PDF-1.7"]
+
+
+def test_a_mail_of_nothing_but_what_is_no_document_still_names_it() -> None:
+    mail = written(subject="", body="")
+    attach(mail, "data.bin", b"no document")
+    (part,) = parts(mail.as_bytes(policy=SMTP), is_document=lambda _: False)
+    assert "Not faxed: data.bin" in printed(part.data)
+
+
 def test_nested_parts_are_found_in_their_order() -> None:
     inner = MIMEMultipart("alternative", _subparts=[MIMEText("as text"), MIMEText("<p>first", "html")])
     calendar = MIMEText("BEGIN:VCALENDAR", "calendar")
@@ -528,6 +559,13 @@ def test_a_web_archive_is_its_page_with_pictures_and_styles_and_without_a_head(f
     assert "From" not in shown and "发件人" not in shown
     page = pypdfium2.PdfDocument(hypertext.to_pdf(part.data))[0]
     assert len(list(page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]))) == 3
+
+
+def test_styles_in_a_coding_that_makes_half_characters_are_survived() -> None:
+    lying = archive().replace(b"Content-Type: text/css", b"Content-Type: text/css; charset=unicode_escape")
+    style = base64.encodebytes(b"p::after { content: 'styled' url(pic.png) }").replace(b"\n", b"\r\n")
+    (part,) = opened(lying.replace(style, base64.encodebytes(b"p::after { content: 'styled\\ud800' }")))
+    assert "styled" in printed(part.data)
 
 
 def test_the_sheets_of_a_workbook_are_documents_each() -> None:
