@@ -22,7 +22,7 @@ chaos: ## Faults under traffic, as root: SEED= repeats a run, MINUTES= ends it s
 	@exec .venv/bin/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(CHAOS)
 
 bench: ## The measurements, each beside a peer or a limit (BENCH="calls inbound" for some of them)
-	@python3 install/bootstrap.py test
+	@python3 install/bootstrap.py bench
 	@.venv/bin/python -m cli.install
 	@exec .venv/bin/python -m bench $(BENCH)
 

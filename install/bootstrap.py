@@ -1,4 +1,4 @@
-"""Install what NetFax needs on this machine: `python3 install/bootstrap.py run|check|test`.
+"""Install what NetFax needs on this machine: `python3 install/bootstrap.py run|check|test|bench`.
 
 Debian packages by apt-get, a locked virtual environment in `.venv/`, the portal's static files and its translations.
 What is there already is left alone, so a second run takes a moment. Runs on the system's Python (3.11 or later)
@@ -56,10 +56,17 @@ TEST_PACKAGES = (
     "iptables",  # … connections that are cut or silent
     "strace",  # … an fsync that fails
 )
+BENCH_PACKAGES = (
+    "ghostscript",  # what our pages are measured by …
+    "tesseract-ocr",  # … and who reads them
+    "tesseract-ocr-eng",
+    "tesseract-ocr-chi-sim",
+)
 PACKAGES = {
     "run": RUN_PACKAGES,
     "check": RUN_PACKAGES + CHECK_PACKAGES,
     "test": RUN_PACKAGES + CHECK_PACKAGES + TEST_PACKAGES,
+    "bench": RUN_PACKAGES + CHECK_PACKAGES + TEST_PACKAGES + BENCH_PACKAGES,
 }
 
 
@@ -82,7 +89,7 @@ def main(arguments: list[str]) -> int:
 
 
 def install(purpose: str) -> None:
-    """The steps; `purpose` is run, check (the quick checks) or test (everything)."""
+    """The steps; `purpose` is run, check (the quick checks), test (everything) or bench."""
     install_packages(PACKAGES[purpose])
     make_venv()
     install_locked(CHECKOUT / ("requirements.lock" if purpose == "run" else "requirements-test.lock"))
