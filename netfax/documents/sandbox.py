@@ -155,6 +155,10 @@ class Running:
         self._stdout = stdout
         self._stderr = stderr
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def finish(self, timeout: float) -> Completed:
         """Wait for its end, so many seconds at most; raises as `run` does."""
         try:

@@ -1,10 +1,9 @@
 """The program in the sandbox: opens what came from outside, answers one JSON line.
 
-`python -m netfax.documents.worker inspect | unpack FD… | convert FD FIRST STEP MOST
-RESOLUTION MODE | png FD PAGE WIDTH | recode FD |
-standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written to the open files FD. The answer is
-`{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that later, files and open files by the
-socket: a worker that has started already.
+`python -m netfax.documents.worker inspect | unpack FD… | convert FD FIRST STEP MOST RESOLUTION MODE |
+png FD PAGE WIDTH | recode FD | standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written to the open
+files FD. The answer is `{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that later, files
+and open files by the socket: a worker that has started already.
 """
 
 import json

@@ -100,6 +100,8 @@ class _Spare:
         with ExitStack() as stack:
             stack.callback(self._running.kill)
             stack.enter_context(self._here)
+            if self._running.has_ended:
+                return None
             handed = [*(stack.enter_context(path.open("rb")) for path in files), *outputs]
             words = json.dumps({"verb": verb, "arguments": list(map(str, arguments)), "files": len(files)})
             try:
@@ -109,10 +111,6 @@ class _Spare:
                 log.info("a spare worker could not be asked: %s", gone)
                 return None
             return self._running.finish(timeout)
-
-    def kill(self) -> None:
-        self._here.close()
-        self._running.kill()
 
 
 class _Shelf:

@@ -1,0 +1,69 @@
+"""The worker that has started already: it draws what a new one would draw, once, and its death is no fault."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from netfax.documents import workshop
+from netfax.documents.convert import to_fax_tiff
+from netfax.documents.errors import DamagedDocument
+from netfax.documents.tiff import whole_pages
+from tests.fixtures.documents.build import pdf, put
+
+
+@pytest.fixture(autouse=True)
+def none_is_left() -> Iterator[None]:
+    yield
+    spare = workshop._spare.take()
+    if spare is not None:
+        spare._running.kill()
+
+
+def workers() -> set[int]:
+    """Sandboxes that this process has begun and that are there."""
+    return {child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
+
+
+def test_it_draws_what_a_new_one_draws_and_then_it_is_gone(tmp_path: Path) -> None:
+    source = put(tmp_path, "a.pdf", pdf(2))
+    source.chmod(0o600)
+    to_fax_tiff([source], tmp_path / "new.tif")
+    workshop.keep_spare()
+    (spare,) = workers()
+    to_fax_tiff([source], tmp_path / "spare.tif")
+    assert spare not in workers()
+    assert (tmp_path / "spare.tif").read_bytes() == (tmp_path / "new.tif").read_bytes()
+    to_fax_tiff([source], tmp_path / "again.tif")
+    assert (tmp_path / "again.tif").read_bytes() == (tmp_path / "new.tif").read_bytes()
+
+
+def test_there_is_never_more_than_one(tmp_path: Path) -> None:
+    workshop.keep_spare()
+    before = workers()
+    workshop.keep_spare()
+    assert workers() == before and len(before) == 1
+
+
+def test_it_names_what_it_can_not_draw(tmp_path: Path) -> None:
+    workshop.keep_spare()
+    with pytest.raises(DamagedDocument, match="broken"):
+        to_fax_tiff([put(tmp_path, "a", b"%PDF-1.4 and no end")], tmp_path / "fax.tif", names=["broken.pdf"])
+
+
+def test_a_long_fax_takes_it_for_its_first_pages(tmp_path: Path) -> None:
+    workshop.keep_spare()
+    to_fax_tiff([put(tmp_path, "a.pdf", pdf(20))], tmp_path / "fax.tif")
+    assert len(whole_pages(tmp_path / "fax.tif")) == 20
+
+
+def test_one_that_was_killed_while_it_waited_is_replaced_by_a_new_one(tmp_path: Path) -> None:
+    workshop.keep_spare()
+    (spare,) = workers()
+    os.kill(spare, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(spare)], timeout=0)
+    to_fax_tiff([put(tmp_path, "a.pdf", pdf(1))], tmp_path / "fax.tif")
+    assert len(whole_pages(tmp_path / "fax.tif")) == 1
