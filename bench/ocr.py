@@ -16,13 +16,16 @@ import numpy as np
 import pypdfium2
 from PIL import Image, ImageFilter
 
-# Both are found on Chinese pages.
-TRAINED = {"eng": "eng", "chi_sim": "chi_sim+eng"}
 ONE_LINE = "7"
 # One thread a process, one process a core.
 READERS = 2
-# As near as an eye goes, which takes the dots of a shade together; what isn't read then, from further off (pixels).
+# As near as an eye goes, which takes the dots of a shade together, and from further off (pixels).
 NEAR, FAR = 1.0, 2.0
+# How a line is looked at until it is read: with what languages, from where. One reader's whims are more than a point.
+LOOKS = {
+    "eng": (("eng", NEAR), ("eng", FAR)),
+    "chi_sim": (("chi_sim", NEAR), ("chi_sim+eng", NEAR), ("chi_sim", FAR)),
+}
 DPI = (204, 196)
 POINTS_PER_INCH = 72
 Rectangle = tuple[float, float, float, float]
@@ -38,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Score:
-    """Of so many characters, so many are wrong, missing or too many in what was read."""
+    """Of so many characters, so many are wrong, missing or too many in what was read; no more than a line has."""
 
     characters: int = 0
     mistakes: int = 0
@@ -111,15 +114,17 @@ def scores(readings: Sequence[tuple[Sequence[Line], str]]) -> list[Score]:
 
 
 def _score(written: Sequence[Line], language: str) -> Score:
-    mistakes = _mistakes(written, language, NEAR)
-    again = [index for index, count in enumerate(mistakes) if count]
-    for index, count in zip(again, _mistakes([written[index] for index in again], language, FAR), strict=True):
-        mistakes[index] = min(mistakes[index], count)
+    mistakes = [len(line.text) for line in written]
+    for languages, blur in LOOKS[language]:
+        unread = [index for index, count in enumerate(mistakes) if count]
+        found = _mistakes([written[index] for index in unread], languages, blur)
+        for index, count in zip(unread, found, strict=True):
+            mistakes[index] = min(mistakes[index], count)
     return Score(sum(len(line.text) for line in written), sum(mistakes))
 
 
-def _mistakes(written: Sequence[Line], language: str, blur: float) -> list[int]:
-    """How many characters of each line are not read; no more than it has, whatever else was seen there."""
+def _mistakes(written: Sequence[Line], languages: str, blur: float) -> list[int]:
+    """By how many characters each line is misread."""
     if not written:
         return []
     first, *others = [line.picture.filter(ImageFilter.GaussianBlur(blur)) for line in written]
@@ -128,13 +133,13 @@ def _mistakes(written: Sequence[Line], language: str, blur: float) -> list[int]:
         first.save(file, "TIFF", compression="raw", save_all=True, append_images=others)
         file.flush()
         done = subprocess.run(
-            ["tesseract", file.name, "stdout", "-l", TRAINED[language], "--psm", ONE_LINE, "--dpi", str(DPI[0])],
+            ["tesseract", file.name, "stdout", "-l", languages, "--psm", ONE_LINE, "--dpi", str(DPI[0])],
             capture_output=True,
             check=True,
             env=os.environ | {"OMP_THREAD_LIMIT": "1"},
         )
     read = done.stdout.decode().split("\f")
-    return [min(distance(line.text, _plain(found)), len(line.text)) for line, found in zip(written, read, strict=True)]
+    return [distance(line.text, _plain(found)) for line, found in zip(written, read, strict=True)]
 
 
 def _plain(text: str) -> str:

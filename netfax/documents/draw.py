@@ -1,7 +1,7 @@
 """Grey to black and white for the line: text and lines by threshold, photographs and shades by a screen of lines.
 
 Fewer changes from black to white are fewer bytes, and a row that is like the one above costs next to nothing. So shades
-become horizontal lines whose thickness is their tone: on a page-wide photograph an eighth of the bytes of a screen of
+become horizontal lines whose thickness is their tone: on a page-wide photograph a third of the bytes of a screen of
 dots, with the same tone. Only in the worker: this module needs Pillow.
 """
 

@@ -514,7 +514,8 @@ def test_duplicate_attempt_id_decides_nothing(rig: Rig) -> None:
         (tel.SEND_ECM, "yes"),
         (tel.STATION_ID, "1"),
     ]
-    variables += [(tel.CALL_LIMIT, "15")]
+    # Long enough for two Originates on a busy machine, and less than the reader of events waits.
+    variables += [(tel.CALL_LIMIT, "7")]
     draw_fax(rig.settings.gateway_dir / tel.SPOOL_OUT / f"{attempt}.tif", 1, 202)
     with rig.bridge() as ami:
         ami.send(originate(attempt, f"PJSIP/7722021@{T38}"), variables)

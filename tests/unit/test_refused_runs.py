@@ -68,4 +68,4 @@ def test_a_disk_that_is_too_small_is_said_before_the_start(
 
 def test_a_table_that_is_not_there_is_named(sqlite: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert measuring.main(["nothing"]) == 2
-    assert "calls, dispatch, inbound" in capsys.readouterr().err
+    assert "calls, dispatch, documents, inbound" in capsys.readouterr().err
