@@ -93,9 +93,10 @@ def test_a_killed_process_costs_no_fax_and_makes_no_second_call(
 
 @pytest.mark.xdist_group("kills-1")
 def test_a_worker_killed_while_it_draws_pages_leaves_them_to_the_next(own_system: System, tmp_path: Path) -> None:
-    system, pages = own_system, 100
+    system, pages = own_system, 120
     document = tmp_path / "long.pdf"
-    document.write_bytes(pdf(pages, content="0 0 m 500 800 l S"))
+    # Shades, which take their time: pages of lines would be drawn before anybody looks.
+    document.write_bytes(pdf(pages, content="0.5 g 0 0 595 842 re f"))
     # To a number of ours, which needs no call.
     (uuid,) = system.send(ALICE, NUMBERS[BOB], document)
     eventually(lambda: _drawn_bytes(system) > 0, 60, "nothing is being drawn", every=0.05)
