@@ -261,7 +261,7 @@ def test_first_view_is_light(new_page: NewPage) -> None:
     """Everything that the first page needs is 250 KB at most, as it comes over the wire."""
     page = new_page()
     finished: list[Request] = []
-    page.on("requestfinished", finished.append)
+    page.on("requestfinished", lambda request: finished.append(request))
     page.goto("/signin", wait_until="networkidle")
     sizes = [request.sizes()["responseBodySize"] for request in finished]
     assert len(sizes) >= 4
