@@ -44,6 +44,20 @@ REFERENCES = (
 )
 
 
+TAGS = (
+    "<img src='{}'>",
+    "<link rel=stylesheet href='{}'>",
+    "<object data='{}'>",
+    "<iframe src='{}'>",
+    "<style>@import '{}'; @font-face{{font-family:x;src:url({})}} p{{font-family:x}}</style><p>x",
+    "<base href='{}'><img src=x>",
+    "<body background='{}'>x",
+    "<link rel=attachment href='{}'>x",
+    "<embed src='{}'>",
+    "<p style='background:url({})'>x",
+)
+
+
 @dataclass(frozen=True)
 class Case:
     """One document: its number in the run, what was done to what, and its bytes."""
@@ -202,13 +216,7 @@ def _made(chance: random.Random, office: dict[str, bytes], watched: Canary) -> t
     reference = watched.reference(chance.choice(REFERENCES))
     match chance.choice(("html", "docx", "odt", "rtf", "mail", "pdf", "bomb", "header", "deep", "svg", "xlsx")):
         case "html":
-            tag = chance.choice(
-                ("<img src='{}'>", "<link rel=stylesheet href='{}'>", "<object data='{}'>", "<iframe src='{}'>",
-                 "<style>@import '{}'; @font-face{{font-family:x;src:url({})}} p{{font-family:x}}</style><p>x",
-                 "<base href='{}'><img src=x>",
-                 "<body background='{}'>x", "<link rel=attachment href='{}'>x", "<embed src='{}'>",
-                 "<p style='background:url({})'>x")
-            )  # fmt: skip
+            tag = chance.choice(TAGS)
             return "html that fetches", f"<html><body>{tag.format(reference, reference)}<p>text".encode()
         case "docx":
             return "docx that fetches", _docx_that_fetches(office["docx"], reference)
@@ -240,16 +248,7 @@ def _made(chance: random.Random, office: dict[str, bytes], watched: Canary) -> t
             )  # fmt: skip
             return "pdf that acts", pdf(1).replace(b"/Type /Catalog", b"/Type /Catalog " + action.encode())
         case "bomb":
-            inside = b"\0" * chance.choice((10_000_000, 100_000_000))
-            out = BytesIO()
-            with (
-                zipfile.ZipFile(BytesIO(office["docx"])) as old,
-                zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
-            ):
-                for entry in old.infolist():
-                    new.writestr(entry.filename, old.read(entry))
-                new.writestr("word/media/a.bmp", inside)
-            return "docx that unpacks to much", out.getvalue()
+            return "docx that unpacks to much", _bomb(office["docx"], chance.choice((10_000_000, 100_000_000)))
         case "header":
             size = chance.choice(((65535, 65535), (0, 0), (1, 60000), (60000, 1)))
             return f"picture of {size[0]} × {size[1]}", chance.choice((tiff_header, png_header))(*size)
@@ -267,6 +266,13 @@ def _made(chance: random.Random, office: dict[str, bytes], watched: Canary) -> t
     return "xlsx that fetches", _with_part(
         office["xlsx"], "xl/worksheets/sheet1.xml", rb"</sheetData>", b'<row r="9">' + cell.encode() + b"</row>"
     )
+
+
+def _bomb(docx: bytes, size: int) -> bytes:
+    out = BytesIO(docx)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/media/a.bmp", bytes(size))
+    return out.getvalue()
 
 
 def _docx_that_fetches(docx: bytes, reference: str) -> bytes:

@@ -141,7 +141,8 @@ class _Drawing:
 
     def _learn_kinds(self, answer: workshop.Answer) -> None:
         kinds = answer.get("kinds")
-        if not isinstance(kinds, list) or len(kinds) != len(self._files) or not set(kinds) <= set(Kind):
+        known = list(Kind)
+        if not isinstance(kinds, list) or len(kinds) != len(self._files) or not all(kind in known for kind in kinds):
             raise NotDrawable(name=", ".join(self._names))
         for file, kind in zip(self._files, kinds, strict=True):
             # What a mail or an office document has become comes later.

@@ -13,6 +13,7 @@ from netfax.documents.convert import to_fax_tiff
 from netfax.documents.errors import DamagedDocument
 from netfax.documents.tiff import whole_pages
 from tests.fixtures.documents.build import pdf, put
+from tests.system import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,6 @@ def test_one_that_was_killed_while_it_waited_is_replaced_by_a_new_one(tmp_path: 
     workshop.keep_spare()
     (spare,) = workers()
     os.kill(spare, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(spare)], timeout=0)
+    eventually(lambda: psutil.Process(spare).status() == psutil.STATUS_ZOMBIE, 10, "it lives", every=0.01)
     to_fax_tiff([put(tmp_path, "a.pdf", pdf(1))], tmp_path / "fax.tif")
     assert len(whole_pages(tmp_path / "fax.tif")) == 1
