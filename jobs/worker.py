@@ -26,6 +26,9 @@ from netfax.storage.disk import clear_work_folders
 
 log = structlog.get_logger()
 
+# RQ waits for a job 15 s shorter, and for Redis's word on that 10 s longer.
+WORKER_TTL_SECONDS = 20
+
 
 def main(name: str) -> None:
     """Serve until SIGTERM."""
@@ -36,9 +39,15 @@ def main(name: str) -> None:
     if name == Job.CONVERT.value.queue:
         keep_spare()
     connection = Redis.from_url(settings().redis_url)
-    worker = SimpleWorker([queue(name, connection)], connection=connection, serializer=JSONSerializer)
-    worker.work(logging_level="WARNING")
+    make_worker(name, connection).work(logging_level="WARNING")
     stop.set()
+
+
+def make_worker(name: str, connection: Redis) -> SimpleWorker:
+    """A worker of a queue, which hears within 15 s that its connection is dead, though nobody has told it so."""
+    return SimpleWorker(
+        [queue(name, connection)], connection=connection, serializer=JSONSerializer, worker_ttl=WORKER_TTL_SECONDS
+    )
 
 
 def _let_go_drawings() -> None:

@@ -168,17 +168,19 @@ def test_after_trouble_by_audio_the_next_calls_go_without_ecm_and_then_by_a_slow
     assert (only.asked_mode, only.modem, only.ecm) == (MODE_AUDIO, "v29", False)
 
 
-@pytest.mark.parametrize(("number", "first_pages"), [(DROPS_ONCE, [1, 2]), (DROPS_TWICE, [1, 2, 3])])
+@pytest.mark.parametrize(("number", "drops"), [(DROPS_ONCE, 1), (DROPS_TWICE, 2)])
 def test_after_a_drop_only_what_was_not_confirmed_is_sent_and_every_page_arrives_once(
-    faxes: Faxes, tmp_path: Path, number: str, first_pages: list[int]
+    faxes: Faxes, tmp_path: Path, number: str, drops: int
 ) -> None:
     system = faxes.system
     row = system.ended(ALICE, faxes.to(number))
     assert (row["state"], row["pages_confirmed"], row["pages"]) == ("sent", 3, 3)
     calls = system.attempts(faxes.to(number))
-    # A busy machine may lose one more call; none begins with a page that was confirmed.
-    assert [call.first_page for call in calls] == list(accumulate((c.pages_confirmed for c in calls[:-1]), initial=1))
-    assert sorted(set(first_pages) - {call.first_page for call in calls}) == []
+    # None begins with a page that was confirmed.
+    begun = [call.first_page for call in calls]
+    assert begun == list(accumulate((c.pages_confirmed for c in calls[:-1]), initial=1))
+    # Each drop comes in the middle of the second page of its call; a busy machine may lose a call before.
+    assert len(begun) > drops
     assert {call.cause for call in calls[:-1]} == {"dropped"} and calls[-1].cause == "ok"
     assert_every_page_once(system, ALICE, row, number, tmp_path)
 
