@@ -44,6 +44,7 @@ RUN_PACKAGES = (
     "libreoffice-calc-nogui",
     "libreoffice-impress-nogui",
     "python3-uno",  # speaks to LibreOffice
+    "libtiff6",  # codes pages
     "libpango-1.0-0",  # WeasyPrint
     "libpangoft2-1.0-0",
     "libharfbuzz-subset0",

@@ -21,7 +21,7 @@ from netfax.documents.tiff import whole_pages
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH, FaxTiffWriter
 
 # Counted up when the same files would become other pixels.
-DRAWING = 1
+DRAWING = 2
 # Pages that one process draws while another one would still be starting.
 PAGES_ALONE = 6
 

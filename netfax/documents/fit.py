@@ -17,6 +17,8 @@ LONGEST = 14.0
 FITTING_WIDTH = 8.6
 # A shorter page gets blank lines: no machine is built for a page of a few lines.
 SHORTEST = 1.0
+# In the middle but for so many pixels (a millimetre), by which a page can be laid down in whole bytes.
+BYTE = 8
 
 
 @dataclass(frozen=True)
@@ -39,4 +41,5 @@ def fit(width: float, length: float, lines: int = FAX_DPI[1]) -> Placement:
     scale = min(1.0, PAPER_WIDTH / width, limit / length)
     across = min(FAX_WIDTH, max(1, round(width * scale * FAX_DPI[0])))
     down = max(1, round(length * scale * lines))
-    return Placement(turned, across, down, (FAX_WIDTH - across) // 2, max(down, round(SHORTEST * lines)))
+    left = (FAX_WIDTH - across) // 2 // BYTE * BYTE
+    return Placement(turned, across, down, left, max(down, round(SHORTEST * lines)))

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from netfax.documents.draw import WHITE, halved
 from netfax.documents.g4 import encode
 from netfax.documents.look import Resolution
 from netfax.documents.tiff import Tag, TiffPage, strips, whole_pages
@@ -28,6 +27,7 @@ LETTERS = 17
 MARGIN = 48
 # The gap between what is on the left and on the right.
 GAP = 24
+WHITE = 255
 # Two end-of-line codes end a T.6 strip (T.6 2.4.1): 000000000001, twice.
 END_BITS = 24
 
@@ -92,10 +92,12 @@ def _line(left: str, right: str, resolution: Resolution) -> tuple[int, int, int]
     """The line's code as a number, its bits without the end of a strip, and its rows."""
     image = _drawn(left, right)
     if resolution is Resolution.STANDARD:
-        image = halved(image)
+        # Black where either of two rows is.
+        image = image.convert("L").reduce((1, 2)).point([0] * WHITE + [WHITE], "1")
     elif resolution is Resolution.SUPERFINE:
         image = image.resize((image.width, 2 * image.height), Image.Resampling.NEAREST)
-    strip = encode(image)
+    # In an image of mode "1" a set bit is white.
+    strip = encode(ImageChops.invert(image).tobytes(), image.width)
     code = int.from_bytes(strip)
     # Behind the end of the strip there is nothing but zeros to the next byte.
     padding = (code & -code).bit_length() - 1

@@ -1,4 +1,4 @@
-"""PDF pages by PDFium. Only in the worker: it needs pypdfium2 and Pillow."""
+"""PDF pages by PDFium. Only in the worker: it needs pypdfium2 and NumPy."""
 
 import ctypes
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,11 @@ from io import BytesIO
 
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image
 
-from netfax.documents.draw import DRAWN, PICTURED, Manner, drawn_lines, to_bilevel
+from netfax.documents.bits import Bits
+from netfax.documents.draw import DRAWN, PICTURED, Grey, Manner, drawn_lines, to_bilevel
 from netfax.documents.errors import DamagedDocument, DynamicForm, EncryptedDocument, Refusal
 from netfax.documents.fit import Placement, fit
-from netfax.documents.g4 import encode
 from netfax.documents.look import USUAL, Look
 
 POINTS_PER_INCH = 72.0
@@ -61,14 +60,16 @@ def check_pages(data: bytes) -> None:
             _page(document, index).close()
 
 
-def draw_pages(data: bytes, pages: Iterable[int], look: Look) -> Iterator[tuple[Image.Image, Placement]]:
+def draw_pages(data: bytes, pages: Iterable[int], look: Look) -> Iterator[tuple[Bits, Placement]]:
     """Each of these pages (0 is the first) in black and white, as large as its place on the fax page."""
     with opened(data) as document:
         for index in pages:
             page = _page(document, index)
             place = fit(page.get_width() / POINTS_PER_INCH, page.get_height() / POINTS_PER_INCH, drawn_lines(look))
-            yield to_bilevel(_grey(document, page, place), _manner(page), look), place
+            with _grey(document, page, place) as grey:
+                drawn = to_bilevel(grey, _manner(page), look)
             page.close()
+            yield drawn, place
 
 
 def warm_up() -> None:
@@ -84,7 +85,7 @@ def warm_up() -> None:
     document.save(out)
     document.close()
     for drawn, _ in draw_pages(out.getvalue(), [0], USUAL):
-        encode(drawn)
+        drawn.coded()
 
 
 def _page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
@@ -96,6 +97,8 @@ def _page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
 
 def _manner(page: pypdfium2.PdfPage) -> Manner:
     """A page that is one picture came out of a scanner or a camera."""
+    if not _has_pictures(page):
+        return DRAWN
     whole = page.get_width() * page.get_height()
     for picture in page.get_objects(filter=(pdfium.FPDF_PAGEOBJ_IMAGE,), max_depth=SCAN_DEPTH):
         left, bottom, right, top = picture.get_bounds()
@@ -104,14 +107,23 @@ def _manner(page: pypdfium2.PdfPage) -> Manner:
     return DRAWN
 
 
-def _grey(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, place: Placement) -> Image.Image:
-    """The page on white paper, drawn at once in fax pixels, which are not square."""
+def _has_pictures(page: pypdfium2.PdfPage) -> bool:
+    """Whether there is a picture or a form, in which one may be: asked of thousands of objects in a millisecond."""
+    kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM)
+    objects = (pdfium.FPDFPage_GetObject(page, index) for index in range(pdfium.FPDFPage_CountObjects(page)))
+    return any(pdfium.FPDFPageObj_GetType(found) in kinds for found in objects)
+
+
+@contextmanager
+def _grey(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, place: Placement) -> Iterator[Grey]:
+    """The page on white paper, drawn at once in fax pixels, which are not square; it lasts as long as the context."""
     bitmap = pypdfium2.PdfBitmap.new_native(place.width, place.rows, pdfium.FPDFBitmap_Gray)
-    bitmap.fill_rect((255, 255, 255, 255), 0, 0, place.width, place.rows)
-    where = (page, 0, 0, place.width, place.rows, QUARTER_TURN if place.turned else 0, FLAGS)
-    pdfium.FPDF_RenderPageBitmap(bitmap, *where)
-    if document.formenv:
-        pdfium.FPDF_FFLDraw(document.formenv, bitmap, *where)
-    image: Image.Image = bitmap.to_pil().copy()
-    bitmap.close()
-    return image
+    try:
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, place.width, place.rows)
+        where = (page, 0, 0, place.width, place.rows, QUARTER_TURN if place.turned else 0, FLAGS)
+        pdfium.FPDF_RenderPageBitmap(bitmap, *where)
+        if document.formenv:
+            pdfium.FPDF_FFLDraw(document.formenv, bitmap, *where)
+        yield bitmap.to_numpy()
+    finally:
+        bitmap.close()

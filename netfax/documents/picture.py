@@ -6,14 +6,17 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from netfax.documents.draw import PICTURED, WHITE, drawn_lines, to_bilevel
+from netfax.documents.bits import Bits
+from netfax.documents.draw import PICTURED, drawn_lines, to_bilevel
 from netfax.documents.errors import DamagedDocument, PageTooLarge, Refusal, TooManyPages
 from netfax.documents.fit import Placement, fit
 from netfax.documents.kinds import Kind
 from netfax.documents.limits import MAX_PAGE_PIXELS, MAX_PAGES
 from netfax.documents.look import Look
+from netfax.documents.screen import WHITE
 from netfax.documents.tiff import BrokenTiff, Tag, TiffPage, walk
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH
 
@@ -85,7 +88,7 @@ def check_whole(data: bytes, kind: Kind) -> None:
         image.load()
 
 
-def draw_pages(data: bytes, kind: Kind, pages: Sequence[int], look: Look) -> Iterator[tuple[Image.Image, Placement]]:
+def draw_pages(data: bytes, kind: Kind, pages: Sequence[int], look: Look) -> Iterator[tuple[Bits, Placement]]:
     """Each of these pages (0 is the first) in black and white, as large as its place on the fax page."""
     frames = list(_tiff_pages(data).items()) if kind is Kind.TIFF else [(0, None)]
     with _opened(data, kind) as image:
@@ -120,7 +123,7 @@ def check_size(width: int, height: int) -> None:
         raise Refusal(PageTooLarge)
 
 
-def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple[Image.Image, Placement]:
+def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple[Bits, Placement]:
     """One page upright, in its place's size."""
     across, down = _dpi(image, page)
     width, height = image.size if page is None else (page.width, page.rows)
@@ -137,11 +140,11 @@ def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple[Image.
     if place.turned:
         turns.append(Image.Transpose.ROTATE_270)
     if image.mode == BILEVEL:
-        return _resized_bilevel(_turned(image, turns), place), place
+        return Bits.of_image(_resized_bilevel(_turned(image, turns), place)), place
     lies = place.turned != (page is None and orientation in SIDEWAYS)
     size = (place.rows, place.width) if lies else (place.width, place.rows)
     grey = _grey(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return to_bilevel(_turned(grey, turns), PICTURED, look), place
+    return to_bilevel(np.asarray(_turned(grey, turns)), PICTURED, look), place
 
 
 def _turned(image: Image.Image, turns: Sequence[Image.Transpose]) -> Image.Image:

@@ -19,14 +19,15 @@ from typing import BinaryIO
 from PIL import Image
 
 from netfax.documents import containers, hypertext, letter, pdfdraw, picture, prose
+from netfax.documents.bits import Bits
 from netfax.documents.detect import kind_of
-from netfax.documents.draw import WHITE, halved
 from netfax.documents.errors import DamagedDocument, EmptyFile, EncryptedDocument, Refusal, TooHeavy, TooManyPages
 from netfax.documents.fit import Placement
-from netfax.documents.g4 import decode, encode
+from netfax.documents.g4 import decode
 from netfax.documents.kinds import OFFICE, PICTURES, Kind
 from netfax.documents.limits import MAX_PAGES
 from netfax.documents.look import Look, Mode, Resolution
+from netfax.documents.screen import WHITE
 from netfax.documents.textcode import decode as decode_text
 from netfax.documents.tiff import BrokenTiff, TiffPage, walk
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH, FaxTiffWriter
@@ -107,13 +108,13 @@ def convert(job: Job, target: str, first: str, step: str, most: str, resolution:
         for job.file, file in enumerate(files):
             ours = [page - before for page in sorted(wanted) if before <= page < before + file.pages]
             for drawn, place in file.drawn(ours, look):
-                if drawn.getextrema()[0] == 0:
+                if drawn.inked:
                     inked.add(job.file)
-                page = _on_paper(drawn, place)
+                page = drawn.on_paper(FAX_WIDTH, place.page_rows, place.left)
                 if look.resolution is Resolution.STANDARD:
-                    page = halved(page)
+                    page = page.halved()
                 dpi = (FAX_DPI[0], look.resolution.lines)
-                writer.add([encode(page)], width=FAX_WIDTH, rows=page.height, dpi=dpi)
+                writer.add([page.coded()], width=FAX_WIDTH, rows=page.rows, dpi=dpi)
             before += file.pages
     return {"pages": pages, "inked": sorted(inked), "kinds": [file.kind for file in files]}
 
@@ -138,8 +139,8 @@ def recode(job: Job, target: str) -> Answer:
         source = job.files[0]
         writer = FaxTiffWriter(out)
         for page in _fax_pages(source):
-            pixels = _pixels(source, page)
-            writer.add([encode(pixels)], width=page.width, rows=page.rows, dpi=page.dpi or FAX_DPI)
+            pixels = Bits.of_image(_pixels(source, page))
+            writer.add([pixels.coded()], width=page.width, rows=page.rows, dpi=page.dpi or FAX_DPI)
     return {}
 
 
@@ -150,10 +151,10 @@ def standard(job: Job, target: str, first: str) -> Answer:
         writer = FaxTiffWriter(out)
         for page in _fax_pages(source)[int(first) - 1 :]:
             across, down = page.dpi or FAX_DPI
-            pixels = _pixels(source, page)
+            pixels = Bits.of_image(_pixels(source, page))
             while down > Resolution.STANDARD.lines:
-                pixels, down = halved(pixels), down / 2
-            writer.add([encode(pixels)], width=pixels.width, rows=pixels.height, dpi=(across, down))
+                pixels, down = pixels.halved(), down / 2
+            writer.add([pixels.coded()], width=pixels.width, rows=pixels.rows, dpi=(across, down))
     return {}
 
 
@@ -225,7 +226,7 @@ class Drawable:
             raise Refusal(DamagedDocument)
         return pages
 
-    def drawn(self, pages: Sequence[int], look: Look) -> Iterator[tuple[Image.Image, Placement]]:
+    def drawn(self, pages: Sequence[int], look: Look) -> Iterator[tuple[Bits, Placement]]:
         """These of its pages (0 is the first) in black and white."""
         if not pages:
             return iter(())
@@ -259,14 +260,6 @@ def _sheets(data: bytes) -> list[list[str]]:
     if not any(map(any, sheets)):
         raise Refusal(EmptyFile)
     return sheets
-
-
-def _on_paper(drawn: Image.Image, place: Placement) -> Image.Image:
-    if drawn.size == (FAX_WIDTH, place.page_rows):
-        return drawn
-    paper = Image.new("1", (FAX_WIDTH, place.page_rows), WHITE)
-    paper.paste(drawn, (place.left, 0))
-    return paper
 
 
 def _fax_pages(source: BinaryIO) -> list[TiffPage]:

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageSequence
 
 from netfax.documents import sandbox, workshop
+from netfax.documents.bits import Bits
 from netfax.documents.coarse import STANDARD_DPI, to_standard
 from netfax.documents.convert import FaxImage, to_fax_tiff
 from netfax.documents.errors import DamagedDocument, NotDrawable, PageMissing
-from netfax.documents.g4 import encode
 from netfax.documents.tiff import page_bytes, page_sizes, walk, whole_pages
 from netfax.documents.tiffwrite import FaxTiffWriter
 from tests.fixtures.documents.build import letter, pdf, put, tiff
@@ -42,7 +42,7 @@ def fax(*pages: Image.Image, dpi: tuple[float, float] = (204, 196)) -> bytes:
     out = BytesIO()
     writer = FaxTiffWriter(out)
     for page in pages:
-        writer.add([encode(page)], width=page.width, rows=page.height, dpi=dpi)
+        writer.add([Bits.of_image(page).coded()], width=page.width, rows=page.height, dpi=dpi)
     return out.getvalue()
 
 

@@ -61,8 +61,8 @@ def alike(one: Image.Image, other: Image.Image) -> float:
 def test_an_a4_pdf_is_a_page_of_2292_lines(fax: Convert) -> None:
     (page,) = fax(pdf())
     assert page.size == (1728, 2292)
-    # One inch square in the upper left corner of the paper, which begins 20 pixels from the edge.
-    assert black(page, (21, 1, 223, 195)) == 1.0
+    # One inch square in the upper left corner of the paper, which begins 16 pixels from the edge.
+    assert black(page, (17, 1, 219, 195)) == 1.0
     assert black(page, (226, 0, 1728, 2292)) == 0.0 == black(page, (0, 198, 1728, 2292))
 
 
@@ -70,7 +70,7 @@ def test_a_landscape_pdf_is_turned_and_not_mirrored(fax: Convert) -> None:
     (page,) = fax(pdf(size=(841.89, 595.28)))
     assert page.size == (1728, 2292)
     # Turned clockwise the upper left corner is the upper right one.
-    assert black(page, (1728 - 20 - 203, 1, 1728 - 22, 195)) == 1.0
+    assert black(page, (1703 - 203, 1, 1703 - 2, 195)) == 1.0
     assert black(page, (0, 0, 1480, 2292)) == 0.0
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from netfax.documents.bits import Bits
 from netfax.documents.convert import to_fax_tiff
 from netfax.documents.errors import PageMissing
-from netfax.documents.g4 import encode
 from netfax.documents.pdfwrite import REVERSED
 from netfax.documents.preview import page_png, to_pdf
 from netfax.documents.tiff import page_bytes, walk
@@ -70,7 +70,7 @@ def test_a_received_fax_that_was_cut_off_shows_its_whole_pages(tmp_path: Path) -
     out = BytesIO()
     writer = FaxTiffWriter(out)
     for _ in range(2):
-        writer.add([encode(letter(1728, 500))], width=1728, rows=500)
+        writer.add([Bits.of_image(letter(1728, 500)).coded()], width=1728, rows=500)
     path = put(tmp_path, "cut.tif", out.getvalue()[:-10])
     assert picture(page_png(path, 1, width=300)).width == 300
     to_pdf(path, tmp_path / "cut.pdf")
@@ -120,7 +120,7 @@ def test_the_pdf_page_has_the_size_of_the_paper(tmp_path: Path) -> None:
 @pytest.mark.parametrize("photometric", [0, 1])
 def test_every_form_of_group4_is_shown_and_embedded_right(tmp_path: Path, fill_order: int, photometric: int) -> None:
     original = letter(1728, 400)
-    strip = encode(original if photometric == 0 else ImageChops.invert(original))
+    strip = Bits.of_image(original if photometric == 0 else ImageChops.invert(original)).coded()
     out = BytesIO()
     FaxTiffWriter(out).add(
         [strip if fill_order == 1 else strip.translate(REVERSED)],

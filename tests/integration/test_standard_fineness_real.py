@@ -14,8 +14,8 @@ from PIL import Image
 from dialplan import asterisk, network_phone, render
 from dialplan.network_phone import Ami, ReceivedFax
 from netfax import telephony as tel
+from netfax.documents.bits import Bits
 from netfax.documents.coarse import to_standard
-from netfax.documents.g4 import encode
 from netfax.documents.tiff import whole_pages
 from netfax.documents.tiffwrite import FaxTiffWriter, extract_pages
 from netfax.settings import Settings, make_secrets
@@ -72,7 +72,7 @@ def draw_fine(path: Path) -> Path:
         for rows in ROWS:
             page = letter().crop((0, 0, 1728, rows))
             page.paste(0, (700, 0, 900, rows // 3 + 1))
-            writer.add([encode(page)], width=1728, rows=rows)
+            writer.add([Bits.of_image(page).coded()], width=1728, rows=rows)
     return path
 
 

@@ -12,7 +12,7 @@ MILLIMETRE = 1 / 25.4
 
 def test_a4_keeps_its_size() -> None:
     place = fit(210 * MILLIMETRE, 297 * MILLIMETRE)
-    assert (place.turned, place.width, place.page_rows, place.left) == (False, 1687, 2292, 20)
+    assert (place.turned, place.width, place.page_rows, place.left) == (False, 1687, 2292, 16)
 
 
 def test_letter_and_legal_are_as_long_as_on_paper() -> None:

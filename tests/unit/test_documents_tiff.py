@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageSequence
 
+from netfax.documents.bits import Bits
 from netfax.documents.errors import PageMissing
-from netfax.documents.g4 import decode, encode
+from netfax.documents.g4 import decode
 from netfax.documents.tiff import BrokenTiff, count_pages, page_bytes, page_sizes, walk, whole_pages
 from netfax.documents.tiffwrite import FaxTiffWriter, extract_pages
 from tests.fixtures.documents.build import letter, put, tiff, tiff_header
@@ -19,7 +20,7 @@ def fax(pages: int, *, rows: int = 200) -> bytes:
     for page in range(pages):
         image = letter(1728, rows)
         image.paste(0, (300, 100, 310 + 40 * page, 140))
-        writer.add([encode(image)], width=1728, rows=rows)
+        writer.add([Bits.of_image(image).coded()], width=1728, rows=rows)
     return out.getvalue()
 
 
@@ -34,7 +35,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 
 def test_our_pages_are_read_back_by_libtiff_to_the_pixel() -> None:
     out = BytesIO()
-    FaxTiffWriter(out).add([encode(letter())], width=1728, rows=2292)
+    FaxTiffWriter(out).add([Bits.of_image(letter()).coded()], width=1728, rows=2292)
     (read,) = pictures(out.getvalue())
     assert same(read, letter())
 
@@ -50,7 +51,7 @@ def test_our_page_has_the_fields_of_a_fax() -> None:
 
 def test_metric_resolutions_survive_the_copy(tmp_path: Path) -> None:
     out = BytesIO()
-    FaxTiffWriter(out).add([encode(letter(1728, 98))], width=1728, rows=98, dpi=(203.2, 97.79))
+    FaxTiffWriter(out).add([Bits.of_image(letter(1728, 98)).coded()], width=1728, rows=98, dpi=(203.2, 97.79))
     extract_pages(put(tmp_path, "in.tif", out.getvalue()), tmp_path / "out.tif", 1)
     assert whole_pages(tmp_path / "out.tif")[0].dpi == (203.2, 97.79)
 

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageSequence
 
-from netfax.documents.draw import WHITE
-from netfax.documents.g4 import encode
-from netfax.documents.headline import ROWS, Headline, write_headlines
+from netfax.documents.bits import Bits
+from netfax.documents.headline import ROWS, WHITE, Headline, write_headlines
 from netfax.documents.tiff import whole_pages
 from netfax.documents.tiffwrite import FAX_WIDTH, FaxTiffWriter
 
@@ -31,7 +30,7 @@ def fax(path: Path, *pages: Image.Image, lines: int = 196) -> Path:
     with path.open("w+b") as file:
         writer = FaxTiffWriter(file)
         for each in pages:
-            writer.add([encode(each)], width=each.width, rows=each.height, dpi=(204, lines))
+            writer.add([Bits.of_image(each).coded()], width=each.width, rows=each.height, dpi=(204, lines))
     return path
 
 
