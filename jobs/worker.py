@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
 from netfax.db import unit_of_work
-from netfax.documents.workshop import keep_spare
+from netfax.documents.workshop import keep_spares
 from netfax.faxes.draw_queue import let_go_drawings
 from netfax.log import set_up_log
 from netfax.monitor.beating import keep_beating
@@ -37,7 +37,7 @@ def main(name: str) -> None:
     clear_work_folders()
     _let_go_drawings()
     if name == Job.CONVERT.value.queue:
-        keep_spare()
+        keep_spares()
     connection = Redis.from_url(settings().redis_url)
     make_worker(name, connection).work(logging_level="WARNING")
     stop.set()

@@ -40,6 +40,8 @@ PICTURED = Manner(ink=0.68, paper=170, noisy=True)
 # A page that is shade for the most part is a photograph: its lights are shades too.
 PHOTOGRAPH_SHARE = 0.5
 PAPER_OF_PHOTOGRAPHS = 240
+# What letters are cleared on.
+SHADES = range(DARK_FILL, PAPER_OF_PHOTOGRAPHS)
 # On a shade only what is much darker, or much brighter, stands out, and keeps the screen away from it, or the lines
 # would run into the letters.
 INK_ON_SHADE = 0.60
@@ -164,8 +166,8 @@ def _lay_shades(page: Bits, area: Area, grey: Grey, ground: Ground, manner: Mann
     box = Area.around(*_rows_and_columns(shade))
     inner = (box.rows, box.columns)
     fills = [] if manner.noisy else _fills(grey[inner], pixels)
-    even = ground.even(DARK_FILL, PAPER_OF_PHOTOGRAPHS)
-    drawn = _shaded(grey[inner], ground.pixels[inner], even[inner], fills, look)
+    even = ground.even(SHADES, *inner)
+    drawn = _shaded(grey[inner], ground.pixels[inner], even, fills, look)
     page.lay(drawn, Bits.of(shade[inner]), area.top + box.top, area.left + box.left)
 
 
@@ -188,7 +190,7 @@ def _shaded(grey: Grey, ground: Grey, even_ground: Mask, fills: list[int], look:
     page = page - (letters.grown(HALO) & even)
     if (ground < WHITE - CONTRAST).any():
         below = Ground.of(~grey, _finer(look)).inverted()
-        even = Bits.of(below.even(DARK_FILL, PAPER_OF_PHOTOGRAPHS))
+        even = Bits.of(below.even(SHADES, *_whole(grey)))
         letters = Bits.of(_stands_out(grey, below.pixels)) & even
         page = (page | (letters.grown(HALO) & even)) - letters
     # White and black keep the edges that the screen would make ragged.
@@ -200,6 +202,11 @@ def _shaded(grey: Grey, ground: Grey, even_ground: Mask, fills: list[int], look:
 def _stands_out(bright: Grey, dark: Grey) -> Mask:
     """Where one is so much brighter than the other as letters are than their ground, or it than they."""
     return (bright > dark) & (bright - dark > CONTRAST)
+
+
+def _whole(grey: Grey) -> tuple[slice, slice]:
+    rows, width = grey.shape
+    return slice(0, rows), slice(0, width)
 
 
 def _parts(grey: Grey) -> Iterator[tuple[slice, Grey]]:

@@ -39,14 +39,21 @@ class Ground:
             cells = _spread(cells, np.maximum, step)
         for step in REACH:
             cells = _spread(cells, np.minimum, step)
-        return cls(_spread(_by_pixels(cells, cell_rows, grey.shape), np.minimum, 1), cells, cell_rows)
+        rows, width = grey.shape
+        pixels = _by_pixels(cells, cell_rows, slice(0, rows), slice(0, width))
+        return cls(_spread(pixels, np.minimum, 1), cells, cell_rows)
 
-    def even(self, darkest: int, brightest: int) -> Mask:
-        """The pixels whose ground is a fill or a gradient of these tones: it hardly changes."""
+    def even(self, tones: range, rows: slice, columns: slice) -> Mask:
+        """Those of these pixels whose ground is a fill or a gradient of such tones: it hardly changes."""
         cells = self.cells
-        changes = np.maximum(_change(cells), _change(cells.T).T)
-        even = (changes <= GRADIENT) & (cells >= darkest) & (cells < brightest)
-        return _by_pixels(even.view(np.uint8), self.cell_rows, self.pixels.shape).astype(np.bool_)
+        even = (cells >= tones.start) & (cells < tones.stop)
+        for here, there in (
+            (np.s_[:, DISTANCE:], np.s_[:, :-DISTANCE]),
+            (np.s_[DISTANCE:], np.s_[:-DISTANCE]),
+        ):
+            one, other = cells[here], cells[there]
+            even[here] &= np.maximum(one, other) - np.minimum(one, other) <= GRADIENT
+        return _by_pixels(even.view(np.uint8), self.cell_rows, rows, columns).astype(np.bool_)
 
     def inverted(self) -> "Ground":
         """That of the page of which this is the ground when black and white are exchanged."""
@@ -72,9 +79,14 @@ def _brightest(grey: Grey, cell_rows: int) -> Grey:
     return np.maximum(np.maximum(columns[:, 0::CELL], columns[:, 1::CELL]), columns[:, 2::CELL])
 
 
-def _by_pixels(cells: Grey, cell_rows: int, shape: tuple[int, ...]) -> Grey:
-    size = (cells.shape[1] * CELL, cells.shape[0] * cell_rows)
-    return np.asarray(Image.fromarray(cells).resize(size, Image.Resampling.NEAREST))[: shape[0], : shape[1]]
+def _by_pixels(cells: Grey, cell_rows: int, rows: slice, columns: slice) -> Grey:
+    """These pixels, each with the tone of its cell."""
+    top, left = rows.start // cell_rows, columns.start // CELL
+    needed = cells[top : -(-rows.stop // cell_rows), left : -(-columns.stop // CELL)]
+    size = (needed.shape[1] * CELL, needed.shape[0] * cell_rows)
+    pixels = np.asarray(Image.fromarray(needed).resize(size, Image.Resampling.NEAREST))
+    down, across = rows.start - top * cell_rows, columns.start - left * CELL
+    return pixels[down : down + rows.stop - rows.start, across : across + columns.stop - columns.start]
 
 
 def _spread(tones: Grey, pick: Any, step: int) -> Grey:
@@ -86,11 +98,3 @@ def _spread(tones: Grey, pick: Any, step: int) -> Grey:
     pick(all_ways[:, step:], down[:, :-step], out=all_ways[:, step:])
     pick(all_ways[:, :-step], down[:, step:], out=all_ways[:, :-step])
     return all_ways
-
-
-def _change(cells: Grey) -> Grey:
-    """How much each cell differs from the one so far to its left; the first have none there."""
-    change = np.zeros_like(cells)
-    here, there = cells[:, DISTANCE:], cells[:, :-DISTANCE]
-    np.subtract(np.maximum(here, there), np.minimum(here, there), out=change[:, DISTANCE:])
-    return change

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -50,12 +51,12 @@ def ask(
 ) -> Answer:
     """The worker's answer to a verb; `names` are the people's names of the files, for the sentence of an error.
 
-    The worker writes to `outputs`. A process that called `keep_spare` has one at hand that is started already. Raises
-    the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
+    The worker writes to `outputs`. A process that called `keep_spares` has some at hand that are started already.
+    Raises the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
     DocumentsClosed when the machine has no sandbox.
     """
     with named_faults(names):
-        spare = _spare.take()
+        spare = _spares.take()
         completed = None
         if spare is not None:
             completed = spare.ask(verb, arguments, files, outputs, timeout)
@@ -114,34 +115,34 @@ class _Spare:
 
 
 class _Shelf:
-    """The place of the one spare; nothing lies there in a process that does not keep one."""
+    """The place of the spares; none lies there in a process that does not keep any."""
 
     def __init__(self) -> None:
-        self._spare: _Spare | None = None
+        self._spares: list[_Spare] = []
         self._lock = threading.Lock()
 
     def take(self) -> _Spare | None:
         with self._lock:
-            spare, self._spare = self._spare, None
-            return spare
+            return self._spares.pop() if self._spares else None
 
-    def fill(self) -> None:
+    def fill(self, count: int) -> None:
         with self._lock:
-            if self._spare is None:
-                self._spare = _Spare()
+            while len(self._spares) < count:
+                self._spares.append(_Spare())
 
 
-_spare = _Shelf()
+_spares = _Shelf()
 
 
-def keep_spare() -> None:
-    """Have a worker at hand for the next `ask`; to be called anew when it was used.
+def keep_spares(count: int | None = None) -> None:
+    """Have workers at hand for the next `ask`s, so many or what a long fax takes; to be called anew after each.
 
+    One draws its first pages, and one for each core the others.
     From a thread that lives on: a worker dies with the one that started it. Without a sandbox nothing is kept; who asks
     then hears why.
     """
     try:
-        _spare.fill()
+        _spares.fill(count or 1 + len(os.sched_getaffinity(0)))
     except sandbox.SandboxUnavailable as reason:
         log.error("no document can be opened: %s", reason)
 

@@ -50,6 +50,9 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     # A call died in a fault, and nobody can know whether its pages arrived.
     unknown: list[str] = field(default_factory=list)
+    # The far end has confirmed a page and a fault has kept us from hearing it, so a call brought it again: a fax
+    # machine has no other way. Never a fax's last page, which would be the fax a second time.
+    repeated: list[str] = field(default_factory=list)
     # Ended by a cause that the sender was told.
     failed: list[str] = field(default_factory=list)
     # Callers whose fax did not come in whole, and know it.
@@ -79,9 +82,10 @@ def judge(system: System, log: Log, windows: Sequence[Window]) -> Verdict:
     for title in log.unanswered:
         if len(deliveries.get(title, [])) > 1:
             verdict.doubled.append(f"{title}, one form, is there {len(deliveries[title])} times")
-    for code, calls in heard.confirmed.items():
-        if len(calls) > 1:
-            verdict.doubled.append(f"page {code} was received twice: {', '.join(calls)}")
+    for fax in log.accepted:
+        for page, code in enumerate(fax.pages, start=1):
+            if len(heard.confirmed.get(code, [])) > 1:
+                _judge_repeated(verdict, fax, page, heard.confirmed[code], deliveries.get(fax.title, []), windows)
     receptions = _receptions(system)
     owners = {user.login: user.id for user in system.read(select(User).options(joinedload(User.tenant)))}
     for call in log.called_in:
@@ -154,6 +158,29 @@ def _judge_calls(verdict: Verdict, fax: Accepted, delivery: Delivery) -> None:
             )
             (verdict.doubled if attempt.first_page <= confirmed else verdict.lost).append(said)
         confirmed += attempt.pages_confirmed
+
+
+def _judge_repeated(
+    verdict: Verdict,
+    fax: Accepted,
+    page: int,
+    calls: Sequence[str],
+    deliveries: Sequence[Delivery],
+    windows: Sequence[Window],
+) -> None:
+    """A page that several calls are said to have brought: each but one must have been cut by a fault."""
+    said = f"{fax.title}: page {page} was received {len(calls)} times: {', '.join(calls)}"
+    unheard = [
+        [window.name for window in windows if _met(attempt, window)]
+        for delivery in deliveries
+        for attempt in delivery.attempts
+        if attempt.first_page <= page and attempt.first_page + attempt.pages_confirmed <= page
+    ]
+    faults = [names for names in unheard if names]
+    if page < len(fax.pages) and len(faults) >= len(calls) - 1:
+        verdict.repeated.append(f"{said} ({'; '.join(', '.join(names) for names in faults)})")
+    else:
+        verdict.doubled.append(said)
 
 
 def _met(attempt: Attempt, window: Window) -> bool:

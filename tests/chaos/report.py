@@ -61,6 +61,7 @@ def report(run: Run) -> str:
         f" without any answer {len(run.unanswered)}",
         f"- calls in **{whole.came_in}**, of which {whole.received} brought pages",
         f"- **lost {len(whole.lost)}**, **doubled {len(whole.doubled)}**, unknown {len(whole.unknown)},"
+        f" pages repeated {len(whole.repeated)},"
         f" ended with a cause {len(whole.failed)}, calls in that were cut short {len(whole.cut_short)},"
         f" pages named by an alarm {len(whole.alarmed)}",
         f"- worst recovery **{worst:.0f} s**" + (f", not recovered: {late}" if late else ""),
@@ -74,6 +75,7 @@ def report(run: Run) -> str:
         ("Lost", whole.lost),
         ("Doubled", whole.doubled),
         ("Unknown", whole.unknown),
+        ("Pages repeated, because a fault has kept their confirmation from us", whole.repeated),
         ("Ended with a cause", whole.failed),
         ("Calls in that were cut short", whole.cut_short),
         ("Named by an alarm", whole.alarmed),

@@ -19,8 +19,7 @@ from tests.system import eventually
 @pytest.fixture(autouse=True)
 def none_is_left() -> Iterator[None]:
     yield
-    spare = workshop._spare.take()
-    if spare is not None:
+    while (spare := workshop._spares.take()) is not None:
         spare._running.kill()
 
 
@@ -33,7 +32,7 @@ def test_it_draws_what_a_new_one_draws_and_then_it_is_gone(tmp_path: Path) -> No
     source = put(tmp_path, "a.pdf", pdf(2))
     source.chmod(0o600)
     to_fax_tiff([source], tmp_path / "new.tif")
-    workshop.keep_spare()
+    workshop.keep_spares(1)
     (spare,) = workers()
     to_fax_tiff([source], tmp_path / "spare.tif")
     assert spare not in workers()
@@ -42,27 +41,29 @@ def test_it_draws_what_a_new_one_draws_and_then_it_is_gone(tmp_path: Path) -> No
     assert (tmp_path / "again.tif").read_bytes() == (tmp_path / "new.tif").read_bytes()
 
 
-def test_there_is_never_more_than_one(tmp_path: Path) -> None:
-    workshop.keep_spare()
+def test_there_are_never_more_than_were_asked_for() -> None:
+    workshop.keep_spares(2)
     before = workers()
-    workshop.keep_spare()
-    assert workers() == before and len(before) == 1
+    workshop.keep_spares(2)
+    assert workers() == before and len(before) == 2
 
 
 def test_it_names_what_it_can_not_draw(tmp_path: Path) -> None:
-    workshop.keep_spare()
+    workshop.keep_spares(1)
     with pytest.raises(DamagedDocument, match="broken"):
         to_fax_tiff([put(tmp_path, "a", b"%PDF-1.4 and no end")], tmp_path / "fax.tif", names=["broken.pdf"])
 
 
-def test_a_long_fax_takes_it_for_its_first_pages(tmp_path: Path) -> None:
-    workshop.keep_spare()
-    to_fax_tiff([put(tmp_path, "a.pdf", pdf(20))], tmp_path / "fax.tif")
+@pytest.mark.parametrize("spares", [1, 3])
+def test_a_long_fax_takes_as_many_as_there_are(tmp_path: Path, spares: int) -> None:
+    workshop.keep_spares(spares)
+    to_fax_tiff([put(tmp_path, "a.pdf", pdf(20))], tmp_path / "fax.tif", hands=2)
     assert len(whole_pages(tmp_path / "fax.tif")) == 20
+    assert not workers()
 
 
 def test_one_that_was_killed_while_it_waited_is_replaced_by_a_new_one(tmp_path: Path) -> None:
-    workshop.keep_spare()
+    workshop.keep_spares(1)
     (spare,) = workers()
     os.kill(spare, signal.SIGKILL)
     eventually(lambda: psutil.Process(spare).status() == psutil.STATUS_ZOMBIE, 10, "it lives", every=0.01)

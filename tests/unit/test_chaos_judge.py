@@ -186,6 +186,24 @@ def test_a_page_that_two_calls_have_confirmed_is_doubled(scene: Scene) -> None:
     assert len(scene.judged().doubled) == 1
 
 
+@pytest.mark.parametrize(("told", "repeated"), [(1, 1), (PAGES, 0)])
+def test_a_page_may_come_again_when_a_fault_has_swallowed_its_confirmation_but_no_fax(
+    scene: Scene, told: int, repeated: int
+) -> None:
+    """`told`: the pages that the far end has confirmed in the call of which the sender heard nothing."""
+    uuid = scene.accept()
+    with unit_of_work() as uow:
+        delivery = uow.session.query(Delivery).filter(Delivery.uuid == uuid).one()
+        delivery.attempts[0].pages_confirmed = 0
+        scene.call(delivery, 2, first_page=1, pages_confirmed=PAGES)
+    scene.hear("one", pages=told, told=told)
+    scene.hear("two")
+    met = scene.judged(Window("network: stop", time.time() - 10, time.time() - 5))
+    assert len(met.repeated) == 1 and "network: stop" in met.repeated[0]
+    assert met.holds == bool(repeated)
+    assert not scene.judged().holds
+
+
 def test_a_call_that_repeats_a_confirmed_page_is_doubled_though_the_far_end_has_told_nothing(scene: Scene) -> None:
     uuid = scene.accept()
     with unit_of_work() as uow:
