@@ -18,6 +18,7 @@ from dialplan import asterisk, render
 from dialplan.gateway import trunk_config
 from netfax import telephony as tel
 from netfax.db import now, reading, unit_of_work
+from netfax.documents.convert import to_fax_tiff
 from netfax.faxes.models import Attempt, Delivery, Document, Submission
 from netfax.faxes.states import DeliveryState
 from netfax.lines.service import add_trunk, list_trunks, remove_trunk
@@ -121,7 +122,8 @@ def _run(database: str, folder: Path) -> Run:
 
 def _fill(folder: Path) -> None:
     """One fax of one page to ten thousand numbers, held until all runs."""
-    page = store_file(make_tiff(folder / "page.tif", "bench"))
+    to_fax_tiff([make_tiff(folder / "page.tif", "bench")], folder / "fax.tif")
+    page = store_file(folder / "fax.tif")
     with unit_of_work() as uow:
         for trunk in list_trunks(uow):
             remove_trunk(uow, trunk.name)
