@@ -6,6 +6,7 @@ import click
 
 from cli.installation import on_installation
 from cli.output import as_json, console, joined, language, line_words, listing, mode_words, page_words, say
+from netfax.covers.choice import default_cover
 from netfax.db import UnitOfWork, reading
 from netfax.documents.look import USUAL, Look, Mode, Resolution
 from netfax.documents.preview import to_pdf
@@ -28,6 +29,7 @@ page_option = click.option("--page", default=1, type=click.IntRange(1, lists.LAS
 
 PAGE_SIZE = 50
 TIFF_ENDS = (".tif", ".tiff")
+NO_COVER = "none"
 
 
 class NotAFaxFile(UserError):
@@ -40,6 +42,12 @@ class NoFile(UserError):
     code = "no_file"
     en = "{name!r} is no file: write what it says into one, and send that."
     zh = "{name!r} 不是文件：请先把内容保存为文件再发送。"
+
+
+class TextWithoutCover(UserError):
+    code = "text_without_cover"
+    en = "The text would be on no page: choose a cover with --cover (`netfax cover list` shows them)."
+    zh = "文字只出现在封面上：请用 --cover 选择封面（用 `netfax cover list` 查看）。"
 
 
 def _check_files(files: tuple[Path, ...]) -> None:
@@ -55,11 +63,13 @@ def viewer_of(uow: UnitOfWork, login: str) -> Viewer:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--to", "numbers", required=True, help="Fax numbers, parted by commas; an extension after E.")
 @user_option
 @click.option("--recipient", default="", help="The recipient's name.")
 @click.option("--title", default="", help="The fax's title.")
+@click.option("--cover", default=None, help="A cover by its key, or none; without it the user's own default.")
+@click.option("--text", default="", help="The text on the cover.")
 @click.option("--priority", type=click.Choice([each.value for each in Priority]), default=Priority.MEDIUM.value)
 @click.option("--resolution", type=click.Choice([each.value for each in Resolution]), default=USUAL.resolution.value)
 @click.option(
@@ -75,6 +85,8 @@ def send(
     login: str,
     recipient: str,
     title: str,
+    cover: str | None,
+    text: str,
     priority: str,
     resolution: str,
     mode: str,
@@ -82,15 +94,20 @@ def send(
     key: str | None,
     json_wanted: bool,
 ) -> None:
-    """Send FILES as one fax to one or more numbers."""
+    """Send FILES, behind a cover or without one, as one fax to one or more numbers; a cover alone is one too."""
     with reading() as uow:
         viewer = viewer_of(uow, login)
+        key_of_cover = default_cover(uow, viewer) if cover is None else None if cover == NO_COVER else cover
+    if text and key_of_cover is None:
+        raise TextWithoutCover()
     _check_files(files)
     request = FaxRequest(
         numbers=numbers,
         uploads=[Upload(name=file.name, path=file) for file in files],
         recipient_name=recipient,
         title=title,
+        cover=key_of_cover,
+        text=text,
         priority=Priority(priority),
         look=Look(Resolution(resolution), Mode(mode)),
         planned_at=read_time(planned, viewer.time_zone) if planned else None,

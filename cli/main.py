@@ -32,6 +32,7 @@ COMMANDS = {
     "alarm": "inspect_commands.alarm",
     "param": "admin_commands.param",
     "trunk": "admin_commands.trunk",
+    "cover": "cover_commands.cover",
     "user": "admin_commands.user",
     "number": "admin_commands.number",
 }

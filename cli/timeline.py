@@ -74,6 +74,8 @@ def _delivery_facts(delivery: DeliveryTrace | None) -> Iterator[tuple[str, str]]
         yield say("Sends again", "重发自"), delivery.again_of
     for again in delivery.sent_again_by:
         yield say("Sent again by", "被重发为"), again
+    if submission.cover:
+        yield say("Cover", "封面"), f"{submission.cover.name}, {_file(submission.cover.file)}"
     for attachment in submission.attachments:
         yield say("Attachment", "附件"), f"{attachment.name}, {_file(attachment.file)}"
     if submission.document:

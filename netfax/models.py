@@ -2,6 +2,7 @@
 
 import netfax.alarms
 import netfax.clock
+import netfax.covers.models
 import netfax.faxes.models
 import netfax.lease
 import netfax.lines.models

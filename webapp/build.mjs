@@ -11,9 +11,9 @@ const dist = path.join(here, "static", "dist");
 const fresh = `${dist}.new`;
 const icons = [
   "activity", "alert-triangle", "arrows-horizontal", "ban", "chevron-left", "chevron-right", "circle-check", "circle-minus",
-  "circle-x", "clock", "download", "eye", "inbox", "info-circle", "language", "list-details", "logout", "mail-forward",
-  "maximize", "moon", "paperclip", "phone-incoming", "phone-outgoing", "player-pause", "player-play",
-  "plug-connected-x", "printer", "refresh", "rotate-clockwise", "send", "user-circle",
+  "circle-x", "clock", "copy", "download", "eye", "eye-off", "id", "inbox", "info-circle", "language", "list-details", "logout", "mail-forward",
+  "maximize", "moon", "paperclip", "phone-incoming", "phone-outgoing", "pencil", "player-pause", "player-play",
+  "plug-connected-x", "printer", "refresh", "rotate-clockwise", "send", "template", "trash", "user-circle",
 ];
 
 // One symbol an icon; colour and size come from where it is used.

@@ -52,5 +52,4 @@ def _sender(reception: Reception) -> str:
 
 
 def _with_login(user: User) -> str:
-    name = user.surname + user.given_name
-    return f"{name} ({user.login})" if name else user.login
+    return f"{user.full_name} ({user.login})" if user.full_name else user.login

@@ -8,6 +8,8 @@ from netfax.settings import Settings
 from webapp import (
     acts,
     assets,
+    cover_choice,
+    covers,
     errors,
     faxes,
     health,
@@ -15,6 +17,7 @@ from webapp import (
     language,
     mailbox,
     pages,
+    personal,
     security,
     send,
     shown,
@@ -48,7 +51,7 @@ def create_app(settings: Settings, built: assets.Built = assets.BUILT) -> Flask:
     shown.init_app(app)
     errors.init_app(app)
     signin.limiter.init_app(app)
-    for feature in (signin, send, mailbox, faxes, acts, pages, health):
+    for feature in (signin, send, cover_choice, mailbox, faxes, acts, pages, personal, covers, health):
         app.register_blueprint(feature.blueprint)
     hops = settings.trusted_proxies
     if hops:

@@ -8,6 +8,7 @@ from flask_login import LoginManager, UserMixin, current_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
+from netfax.covers.administration import ADMINISTRATORS
 from netfax.org.models import Role
 from netfax.org.signin import find_session
 from netfax.org.viewer import Viewer
@@ -30,6 +31,11 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
     def sees_others(self) -> bool:
         """Whether lists show other people's faxes, and so their senders."""
         return self.viewer.role in SEES_OTHERS
+
+    @property
+    def administers(self) -> bool:
+        """Whether the places of administration are his."""
+        return self.viewer.role in ADMINISTRATORS
 
     @property
     def sees_raw_facts(self) -> bool:
@@ -59,7 +65,7 @@ def load(session_id: str) -> SignedIn | None:
     if session is None:
         return None
     user = session.user
-    return SignedIn(session.id, Viewer.of(user), user.surname + user.given_name or user.name, user.rows_per_page)
+    return SignedIn(session.id, Viewer.of(user), user.full_name or user.name, user.rows_per_page)
 
 
 def init_app(app: Flask) -> None:

@@ -19,6 +19,7 @@ from netfax.faxes.submit import FaxRequest, Upload, check_request, fingerprint, 
 from netfax.params.service import get_int, get_text
 from netfax.storage.disk import work_folder
 from webapp.addresses import go_to
+from webapp.cover_choice import cover_choices, usual_cover
 from webapp.identity import viewer
 from webapp.language import language
 from webapp.shown import modes, priorities, resolutions
@@ -27,7 +28,10 @@ from webapp.words import ngettext
 
 blueprint = Blueprint("send", __name__)
 
-FIELDS = ("numbers", "recipient_name", "title", "planned_at", "attachments", "priority", "resolution", "mode")
+FIELDS = (
+    *("numbers", "recipient_name", "title", "cover", "text", "attachments", "planned_at"),
+    *("priority", "resolution", "mode"),
+)
 NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
 # Of a request's fingerprint, as much as makes its key another one when something was changed.
 MARK_DIGITS = 32
@@ -58,6 +62,8 @@ class Filled:
     numbers: str = ""
     recipient_name: str = ""
     title: str = ""
+    cover: str = ""
+    text: str = ""
     planned_at: str = ""
     priority: str = Priority.MEDIUM
     resolution: str = USUAL.resolution
@@ -69,7 +75,7 @@ class Filled:
 
 @blueprint.get("/send")
 def form() -> str:
-    return _page(Filled(_new_nonce()))
+    return _page(Filled(_new_nonce(), cover=usual_cover()))
 
 
 @blueprint.post("/send")
@@ -100,6 +106,8 @@ def _read_form() -> Filled:
         numbers=_text("numbers"),
         recipient_name=_text("recipient_name"),
         title=_text("title"),
+        cover=_text("cover"),
+        text=_text("text"),
         planned_at=_text("planned_at"),
         priority=_text("priority"),
         # A program that knows nothing of them gets what is usual.
@@ -115,6 +123,9 @@ def _request(filled: Filled, uploads: list[Upload]) -> FaxRequest:
         uploads=uploads,
         recipient_name=filled.recipient_name.strip(),
         title=filled.title.strip(),
+        cover=filled.cover or None,
+        # Without a cover it is on no page, and the form does not show it.
+        text=filled.text if filled.cover else "",
     )
     unreadable: list[tuple[str, UserError]] = []
     try:
@@ -174,6 +185,7 @@ def _page(filled: Filled) -> str:
         "send.html",
         filled=filled,
         limits=Limits.read(),
+        covers=cover_choices(),
         priorities=priorities(),
         resolutions=resolutions(),
         modes=modes(),

@@ -123,5 +123,15 @@ def extract_pages(source: Path, target: Path, first: int) -> None:
             writer.copy(file, page)
 
 
+def join_files(sources: Sequence[Path], target: Path) -> None:
+    """Write the whole pages of several fax TIFFs one after the other, their coded bytes untouched."""
+    with target.open("wb") as out:
+        writer = FaxTiffWriter(out)
+        for source in sources:
+            with source.open("rb") as file:
+                for page in whole_pages(source):
+                    writer.copy(file, page)
+
+
 def _ratio(value: float) -> tuple[int, int]:
     return (int(value), 1) if value == int(value) else (round(value * RESOLUTION_STEPS), RESOLUTION_STEPS)

@@ -6,15 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import select
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.convert import DRAWING, FaxImage, to_fax_tiff
-from netfax.documents.errors import DocumentError
+from netfax.documents.cover import CoverPage, draw_cover
+from netfax.documents.errors import DocumentError, PageMissing
 from netfax.documents.look import Look
 from netfax.documents.sandbox import SandboxError
+from netfax.documents.tiffwrite import extract_pages
 from netfax.documents.workshop import DocumentsClosed
+from netfax.faxes.cover import Filled
 from netfax.faxes.draw_queue import claim_next, leave_queue, put_off
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Delivery, Document, Submission
@@ -22,37 +26,40 @@ from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import get_int
 from netfax.queue import Job
-from netfax.storage.disk import Stored, free_megabytes, link_file, store_file, work_folder
+from netfax.storage.disk import Stored, blob_path, free_megabytes, link_file, store_file, work_folder
 from netfax.storage.service import FAX_TIFF, add_blob, kept_if_recorded, path_of
 
 ACTOR = "converter"
 # The subject of the alarm that no document at all can be opened.
 DOCUMENTS = "documents"
+log = structlog.get_logger()
 # What is known to go wrong; anything else is a defect, and goes on to the log with its traceback.
 _KNOWN_FAULTS = (OSError, SandboxError, DocumentError)
 
 
 @dataclass(frozen=True)
 class _Sources:
-    """What a submission is drawn from: its files, the user's own names of them, and how it is to look.
+    """What a submission is drawn from: its files, the user's own names of them, how it is to look, and its cover.
 
-    `mark` is the digest of all that but the names, and `before` what was drawn of the same already.
+    `mark` is the digest of the files and the look, and `before` what was drawn of the same already.
     """
 
     paths: Sequence[Path]
     names: Sequence[str]
     look: Look
-    mark: str
+    cover: CoverPage | None
+    mark: str | None
     before: "_Drawn | None"
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A fax image and its stored file."""
+    """A fax image and its stored file; the first pages of it may be those of a cover."""
 
     image: FaxImage
     file: Stored
     lasting: bool
+    cover_pages: int = 0
 
 
 def convert_next() -> bool:
@@ -93,7 +100,7 @@ def _draw(submission_uuid: str) -> None:
                 _settle(uow, submission)
         return
     try:
-        drawn = _once_more(sources.before) or _drawn_now(sources)
+        drawn = _once_more(sources) or _drawn_now(sources)
     except DocumentError as error:
         with unit_of_work() as uow:
             if not _has_room(uow):
@@ -105,21 +112,43 @@ def _draw(submission_uuid: str) -> None:
         _record_document(uow, submission_uuid, drawn, sources.mark)
 
 
-def _drawn_now(sources: _Sources) -> _Drawn:
-    with work_folder() as folder:
-        target = folder / "fax.tif"
-        image = to_fax_tiff(sources.paths, target, names=sources.names, look=sources.look)
-        return _Drawn(image, store_file(target), image.lasting)
-
-
-def _once_more(before: _Drawn | None) -> _Drawn | None:
-    """What was drawn before under a name of its own; None when there is nothing, or its file has just gone."""
-    if before is None:
+def _once_more(sources: _Sources) -> _Drawn | None:
+    """What was drawn before, under a name of its own; None when that isn't all, or its file has just gone."""
+    before = sources.before
+    if before is None or before.cover_pages or sources.cover is not None:
         return None
     try:
         return replace(before, file=link_file(before.file))
     except FileNotFoundError:
         return None
+
+
+def _drawn_now(sources: _Sources) -> _Drawn:
+    with work_folder() as folder:
+        body, whole = folder / "body.tif", folder / "fax.tif"
+        if sources.cover is None:
+            image, lasting = _draw_body(sources, body)
+            return _Drawn(image, store_file(body), lasting)
+        lasting = True
+        if sources.paths:
+            _, lasting = _draw_body(sources, body)
+        image, cover_pages = draw_cover(sources.cover, whole, look=sources.look, body=body if sources.paths else None)
+        return _Drawn(image, store_file(whole), lasting, cover_pages)
+
+
+def _draw_body(sources: _Sources, target: Path) -> tuple[FaxImage, bool]:
+    """The pages of the attachments, from an earlier fax where there is one; and whether they are lasting."""
+    before = sources.before
+    if before is not None:
+        try:
+            extract_pages(blob_path(before.file.key), target, first=before.cover_pages + 1)
+        except (FileNotFoundError, PageMissing) as gone:
+            log.warning("convert.gone", key=before.file.key, reason=str(gone))
+        else:
+            sizes = before.image.page_bytes[before.cover_pages :]
+            return FaxImage(len(sizes), sizes, target.stat().st_size), before.lasting
+    image = to_fax_tiff(sources.paths, target, names=sources.names, look=sources.look)
+    return image, image.lasting
 
 
 def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
@@ -136,20 +165,34 @@ def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
         [path_of(each.blob) for each in attachments],
         [each.name for each in attachments],
         submission.look,
+        _cover(submission),
         mark,
         _drawn_before(uow, submission, mark),
     )
 
 
-def _mark(submission: Submission) -> str:
-    """SHA-256, in hex, of what a submission is drawn from, within its tenant: what is another's is never shared."""
+def _cover(submission: Submission) -> CoverPage | None:
+    if submission.cover is None:
+        return None
+    return Filled(submission.cover_name, path_of(submission.cover).read_text("utf-8")).page
+
+
+def _mark(submission: Submission) -> str | None:
+    """SHA-256, in hex, of what the pages behind the cover are drawn from; None without attachments.
+
+    Within its tenant: what is another's is never shared. A cover, with its date, is never twice the same.
+    """
+    if not submission.attachments:
+        return None
     parts = [str(DRAWING), str(submission.tenant_id), submission.resolution, submission.mode]
     parts += [each.blob.sha256 for each in submission.attachments]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _drawn_before(uow: UnitOfWork, submission: Submission, mark: str) -> _Drawn | None:
+def _drawn_before(uow: UnitOfWork, submission: Submission, mark: str | None) -> _Drawn | None:
     """The last drawing of the same; one that may be another on another day only from the sender's present day."""
+    if mark is None:
+        return None
     query = select(Document).where(Document.made_of == mark).order_by(Document.created_at.desc()).limit(1)
     document = uow.session.scalar(query)
     if document is None:
@@ -158,10 +201,12 @@ def _drawn_before(uow: UnitOfWork, submission: Submission, mark: str) -> _Drawn 
     if not document.lasting and document.created_at.astimezone(zone).date() != now().astimezone(zone).date():
         return None
     file = Stored(document.blob.key, document.blob.size, document.blob.sha256)
-    return _Drawn(FaxImage(document.pages, tuple(document.page_bytes), file.size), file, document.lasting)
+    return _Drawn(
+        FaxImage(document.pages, tuple(document.page_bytes), file.size), file, document.lasting, document.cover_pages
+    )
 
 
-def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn, mark: str) -> None:
+def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn, mark: str | None) -> None:
     """Record the image and queue the deliveries, unless another drawing of it was first."""
     submission = _locked(uow, submission_uuid)
     if submission is None or submission.document is not None:
@@ -175,6 +220,7 @@ def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn, mark:
         page_bytes=list(image.page_bytes),
         made_of=mark,
         lasting=drawn.lasting,
+        cover_pages=drawn.cover_pages,
     )
     uow.session.add(document)
     for delivery in _deliveries(uow, submission):

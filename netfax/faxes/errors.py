@@ -37,8 +37,8 @@ class MoreWrongNumbers(UserError):
 
 class NoAttachment(UserError):
     code = "no_attachment"
-    en = "Attach at least one document."
-    zh = "请至少添加一个附件。"
+    en = "Attach at least one document, or choose a cover."
+    zh = "请至少添加一个附件，或选择传真封面。"
 
 
 class TooManyAttachments(UserError):
@@ -81,6 +81,12 @@ class NeverDrawn(UserError):
     code = "never_drawn"
     en = "The pages of this fax were never drawn; send the document anew."
     zh = "此传真的页面未能转换，请重新提交文档发送。"
+
+
+class TooManyLines(UserError):
+    code = "too_many_lines"
+    en = "This text has {count} lines; at most {limit} are kept."
+    zh = "该内容有 {count} 行，最多 {limit} 行。"
 
 
 class PlannedInThePast(UserError):

@@ -58,6 +58,10 @@ class Submission(Base):
         Word(Resolution), default=USUAL.resolution, server_default=USUAL.resolution
     )
     mode: Mapped[Mode] = mapped_column(Word(Mode), default=USUAL.mode, server_default=USUAL.mode)
+    # Its cover (`netfax.faxes.cover`): the template's name as the sender read it, what he wrote, and both as one page.
+    cover_name: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    cover_text: Mapped[str] = mapped_column(Text, default="", server_default="")
+    cover_blob_id: Mapped[int | None] = mapped_column(ForeignKey("blob.id"))
     client_key: Mapped[str | None] = mapped_column(String(128))
     # SHA-256 of what was asked for, in hex: the same key with another request is no repetition.
     fingerprint: Mapped[str] = mapped_column(String(64), default="", server_default="")
@@ -77,6 +81,7 @@ class Submission(Base):
         return Look(self.resolution, self.mode)
 
     user: Mapped[User] = relationship()
+    cover: Mapped[Blob | None] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.position")
     document: Mapped["Document | None"] = relationship(back_populates="submission")
 
@@ -98,8 +103,9 @@ class Attachment(Base):
 class Document(Base):
     """The one fax image of a submission; `page_bytes` are the sizes of its Group 4 pages.
 
-    `made_of` is a digest of the files and the look that it was drawn from, within its tenant: the same again need not
-    be drawn again. One that is not `lasting` may have been drawn otherwise on another day, as a letter with a date.
+    `made_of` is a digest of the attachments and the look that it was drawn from, within its tenant: the same again need
+    not be drawn again; None without attachments. Its first `cover_pages` are of its cover, which is not in the digest
+    and always drawn. One that is not `lasting` may have been drawn otherwise on another day, as a letter with a date.
     """
 
     __tablename__ = "document"
@@ -112,6 +118,7 @@ class Document(Base):
     page_bytes: Mapped[list[int]] = mapped_column(JSON)
     made_of: Mapped[str | None] = mapped_column(String(64))
     lasting: Mapped[bool] = mapped_column(default=False, server_default=false())
+    cover_pages: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     submission: Mapped[Submission] = relationship(back_populates="document")

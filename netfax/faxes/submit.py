@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from netfax.covers.errors import NoSuchCover
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.documents.errors import DocumentError, TooManyPages
 from netfax.documents.inspect import inspect
@@ -19,6 +20,7 @@ from netfax.documents.workshop import DocumentsClosed
 from netfax.errors import UserError
 from netfax.faxes import errors
 from netfax.faxes.convert import alarm_closed
+from netfax.faxes.cover import MEDIA_TYPE, Filled, check_cover, fill_cover, store_cover
 from netfax.faxes.draw_queue import enter_queue
 from netfax.faxes.history import record
 from netfax.faxes.models import Attachment, Delivery, Direction, MailboxItem, Priority, Submission
@@ -49,6 +51,9 @@ class FaxRequest:
     uploads: Sequence[Upload]
     recipient_name: str = ""
     title: str = ""
+    # The cover's key; None for none. The text (传真主题, R3.2) appears on a cover and nowhere else.
+    cover: str | None = None
+    text: str = ""
     priority: Priority = Priority.MEDIUM
     look: Look = USUAL
     # 定时发送: not before this instant (R3.5); None for now.
@@ -66,7 +71,7 @@ SPELLINGS = 10
 # Of numbers that can't be read.
 MOST_NAMED = 20
 KEEP_CLIENT_KEYS = timedelta(days=30)
-FIELDS = ("numbers", "attachments", "recipient_name", "title", "planned_at", "sender")
+FIELDS = ("numbers", "attachments", "recipient_name", "title", "cover", "text", "planned_at", "sender")
 TEXT_LIMITS = {"recipient_name": 128, "title": 256}
 
 
@@ -99,8 +104,35 @@ def _store(viewer: Viewer, request: FaxRequest, numbers: list[FaxNumber], mark: 
     with kept_if_recorded(files):
         for upload in request.uploads:
             files.append(store_file(upload.path))
+        cover = _filled_cover(viewer, request, numbers)
+        if cover is not None:
+            files.append(store_cover(cover))
         with unit_of_work() as uow:
-            return _record_submission(uow, viewer, request, numbers, files, mark)
+            return _record_submission(uow, viewer, request, numbers, files, mark, cover)
+
+
+def _filled_cover(viewer: Viewer, request: FaxRequest, numbers: list[FaxNumber]) -> Filled | None:
+    """The request's cover; `RequestRefused` when its template has gone since it was checked."""
+    with reading() as uow:
+        try:
+            return cover_of(uow, viewer, request, numbers)
+        except NoSuchCover as gone:
+            raise errors.RequestRefused([("cover", gone)]) from gone
+
+
+def cover_of(uow: UnitOfWork, viewer: Viewer, request: FaxRequest, numbers: Sequence[FaxNumber]) -> Filled | None:
+    """The cover that a request asks for, filled for these numbers; None when it asks for none. `NoSuchCover`."""
+    if request.cover is None:
+        return None
+    return fill_cover(
+        uow,
+        viewer,
+        request.cover,
+        to=_storable(request.recipient_name),
+        numbers=[shown_number(uow, viewer, number) for number in numbers],
+        subject=_storable(request.title),
+        text=_storable_lines(request.text),
+    )
 
 
 def _is_key(text: str) -> bool:
@@ -116,6 +148,8 @@ def fingerprint(request: FaxRequest) -> str:
     # The usual one as before it could be chosen: keys are known for 30 days.
     if request.look != USUAL:
         digest.update(f"{request.look.resolution}\0{request.look.mode}\0".encode())
+    if request.cover is not None:
+        digest.update(f"cover\0{request.cover}\0{request.text}\0".encode("utf-8", "surrogateescape"))
     for upload in request.uploads:
         digest.update(f"{upload.name}\0".encode("utf-8", "surrogateescape"))
         with upload.path.open("rb") as file:
@@ -172,12 +206,14 @@ class _Checked:
     numbers: list[FaxNumber]
     uploads: list[Upload]
     problems: list[tuple[str, UserError]]
+    # At least so many pages come before those of the files.
+    cover_pages: int
 
 
 def _opened(checked: _Checked) -> list[FaxNumber]:
     """The numbers, once the files were opened; `RequestRefused` with every problem otherwise."""
     problems = list(checked.problems)
-    pages = 0
+    pages = checked.cover_pages
     for upload in checked.uploads:
         try:
             before, pages = pages, pages + (inspect(upload.path, name=upload.name).pages or 1)
@@ -199,10 +235,12 @@ def _check(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> _Checked:
     for field, limit in TEXT_LIMITS.items():
         if len(getattr(request, field)) > limit:
             problems.append((field, errors.TextTooLong(count=len(getattr(request, field)), limit=limit)))
+    if request.cover is not None:
+        problems += check_cover(uow, viewer, request.cover, request.text)
     problems += [("planned_at", problem) for problem in check_plan(request.planned_at)]
     if uow.session.scalar(select(OwnedNumber.identity).where(OwnedNumber.user_id == viewer.user_id).limit(1)) is None:
         problems.append(("sender", errors.NoFaxNumber()))
-    return _Checked(numbers, uploads, problems)
+    return _Checked(numbers, uploads, problems, cover_pages=1 if request.cover is not None else 0)
 
 
 def check_plan(planned_at: datetime | None) -> list[UserError]:
@@ -239,7 +277,7 @@ def _check_numbers(
 def _check_attachments(uow: UnitOfWork, request: FaxRequest, problems: list[tuple[str, UserError]]) -> list[Upload]:
     """The files whose number and sizes are right."""
     count, limit = len(request.uploads), get_int(uow, "max_attachments")
-    if count == 0:
+    if count == 0 and request.cover is None:
         problems.append(("attachments", errors.NoAttachment()))
     if count > limit:
         problems.append(("attachments", errors.TooManyAttachments(count=count, limit=limit)))
@@ -262,7 +300,9 @@ def _record_submission(
     numbers: list[FaxNumber],
     files: list[Stored],
     mark: str,
+    cover: Filled | None,
 ) -> list[str]:
+    """Rows for a fax and its files: those of its uploads, in order, and that of its cover where it has one."""
     submission = Submission(
         tenant_id=viewer.tenant_id,
         user_id=viewer.user_id,
@@ -273,7 +313,11 @@ def _record_submission(
         client_key=request.client_key,
         fingerprint=mark,
     )
-    for position, (upload, file) in enumerate(zip(request.uploads, files, strict=True), start=1):
+    if cover is not None:
+        submission.cover_name = cover.name
+        submission.cover_text = _storable_lines(request.text)
+        submission.cover_blob_id = add_blob(uow, files[-1], tenant_id=viewer.tenant_id, media_type=MEDIA_TYPE).id
+    for position, (upload, file) in enumerate(zip(request.uploads, files, strict=False), start=1):
         blob = add_blob(uow, file, tenant_id=viewer.tenant_id, media_type="application/octet-stream")
         submission.attachments.append(
             Attachment(position=position, name=_storable(upload.name[-255:]), blob_id=blob.id)
@@ -304,6 +348,11 @@ def _record_submission(
 def _storable(text: str) -> str:
     """The text without what a database refuses: NUL and other controls, and bytes of a file name that are no UTF-8."""
     return "".join("\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character for character in text)
+
+
+def _storable_lines(text: str) -> str:
+    """The same of a text of several lines, which end alike; tabulators stay."""
+    return "\n".join("\t".join(map(_storable, line.split("\t"))) for line in text.splitlines())
 
 
 def shown_number(uow: UnitOfWork, viewer: Viewer, number: FaxNumber) -> str:

@@ -22,6 +22,12 @@ class AttachmentTrace:
 
 
 @dataclass(frozen=True)
+class CoverTrace:
+    name: str
+    file: StoredFile
+
+
+@dataclass(frozen=True)
 class DocumentTrace:
     """The drawn image; `page_bytes` are the sizes of its pages on the line."""
 
@@ -41,6 +47,7 @@ class SubmissionTrace:
     client_key: str | None
     created_at: datetime
     attachments: Sequence[AttachmentTrace]
+    cover: CoverTrace | None
     document: DocumentTrace | None
 
 

@@ -1,10 +1,11 @@
 """Tenants, users, sign-in sessions, number ranges and owned numbers."""
 
+import unicodedata
 import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from netfax.db import Base, Word, now
@@ -58,6 +59,17 @@ class User(Base):
     role: Mapped[Role] = mapped_column(Word(Role), default=Role.USER)
     surname: Mapped[str] = mapped_column(String(64), default="")
     given_name: Mapped[str] = mapped_column(String(64), default="")
+    # What his covers say of him (R6.1); `fax_text` is what he calls his fax number there, not the one allotted to him.
+    company: Mapped[str] = mapped_column(String(128), default="", server_default="")
+    position: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    address: Mapped[str] = mapped_column(String(256), default="", server_default="")
+    postcode: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    telephone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    mobile: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    fax_text: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    # Whether his faxes have a cover where he says nothing else, and which (its key).
+    uses_cover: Mapped[bool] = mapped_column(default=False, server_default=false())
+    cover: Mapped[str] = mapped_column(String(36), default="", server_default="")
     language: Mapped[str] = mapped_column(String(8), default="zh")
     time_zone: Mapped[str] = mapped_column(String(64), default="Asia/Shanghai")
     area_code: Mapped[str] = mapped_column(String(8), default="")
@@ -67,6 +79,13 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     tenant: Mapped[Tenant] = relationship(lazy="joined")
+
+    @property
+    def full_name(self) -> str:
+        """Surname and given name in the order of their language: 李明, Mark Li; empty when he has neither."""
+        if any(unicodedata.east_asian_width(letter) == "W" for letter in self.surname + self.given_name):
+            return self.surname + self.given_name
+        return f"{self.given_name} {self.surname}".strip()
 
     @property
     def login(self) -> str:

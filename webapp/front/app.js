@@ -1,12 +1,15 @@
 import "htmx.org";
 import "./files.js";
 import "./live.js";
+import "./covers.js";
 
 const ready = (act) => (document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act());
 
 // A form that is on its way is not sent a second time.
+const sender = (form) => form.querySelector("button[data-busy]") ?? form.querySelector("button.btn");
+
 function hold(form) {
-  const button = form.querySelector("button.btn");
+  const button = sender(form);
   button.disabled = true;
   const label = button.querySelector("span");
   if (button.dataset.busy && label) {
@@ -16,7 +19,7 @@ function hold(form) {
 }
 
 function release(form) {
-  const button = form.querySelector("button.btn");
+  const button = sender(form);
   delete form.dataset.busy;
   button.disabled = false;
   const label = button.querySelector("span");
@@ -43,7 +46,7 @@ addEventListener("pageshow", (event) => {
 
 // What was written into a form is there again in the other language; files are the browser's, and chosen anew.
 function keepOverLanguages(form) {
-  const fields = () => [...form.elements].filter((field) => field.matches('textarea, input:not([type="hidden"], [type="file"])'));
+  const fields = () => [...form.elements].filter((field) => field.matches('textarea, select, input:not([type="hidden"], [type="file"])'));
   const written = JSON.parse(sessionStorage.getItem("written") || "null");
   sessionStorage.removeItem("written");
   fields().forEach((field, place) => {

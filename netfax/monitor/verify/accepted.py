@@ -24,19 +24,20 @@ _TIMED = (DeliveryState.QUEUED, DeliveryState.SCHEDULED)
 
 
 def find_attachments_without_file(_look: Look) -> Found:
-    """Every attachment's file is there. Files are on disk before the row is committed, so youth is no excuse.
+    """The file of every attachment and cover is there. It is on disk before the row is committed: youth is no excuse.
 
     What is in the file is looked at by V11.
     """
-    query = (
+    attached = (
         select(Submission.uuid, Attachment.position, Blob.key)
         .join(Attachment, Attachment.submission_id == Submission.id)
         .join(Blob, Blob.id == Attachment.blob_id)
     )
+    covers = select(Submission.uuid, Blob.key).join(Blob, Blob.id == Submission.cover_blob_id)
     with reading() as uow:
-        rows = uow.session.execute(query).all()
-    missing = {row.uuid: f"attachment {row.position}" for row in rows if not blob_path(row.key).is_file()}
-    return Found(len(rows), missing)
+        files = [(row.uuid, f"attachment {row.position}", row.key) for row in uow.session.execute(attached)]
+        files += [(row.uuid, "cover", row.key) for row in uow.session.execute(covers)]
+    return Found(len(files), {uuid: what for uuid, what, key in files if not blob_path(key).is_file()})
 
 
 def find_submissions_without_delivery(_look: Look) -> Found:
@@ -204,7 +205,7 @@ def _locked(uow: UnitOfWork, uuid: str) -> Delivery:
 ACCEPTED = (
     Rule(
         "attachment_without_file",
-        Words("submission whose attachment is not on disk", "附件文件不在磁盘上的提交"),
+        Words("submission whose attachment or cover is not on disk", "附件或封面文件不在磁盘上的提交"),
         find_attachments_without_file,
     ),
     Rule(

@@ -56,13 +56,18 @@ def find_foreign_items(_look: Look) -> Found:
 
 
 def find_foreign_files(_look: Look) -> Found:
-    """A stored file is of the tenant of each row that refers to it: attachment, document, reception."""
+    """A stored file is of the tenant of each row that refers to it: attachment, cover, document, reception."""
     attached = select(Attachment.blob_id).join(Submission, Submission.id == Attachment.submission_id)
     drawn = select(Document.blob_id).join(Submission, Submission.id == Document.submission_id)
     query = select(Blob.key).where(
         or_(
             Blob.id.in_(
                 attached.join(Blob, Blob.id == Attachment.blob_id).where(Blob.tenant_id != Submission.tenant_id)
+            ),
+            Blob.id.in_(
+                select(Submission.cover_blob_id)
+                .join(Blob, Blob.id == Submission.cover_blob_id)
+                .where(Blob.tenant_id != Submission.tenant_id)
             ),
             Blob.id.in_(drawn.join(Blob, Blob.id == Document.blob_id).where(Blob.tenant_id != Submission.tenant_id)),
             Blob.id.in_(
