@@ -15,7 +15,7 @@ from netfax.covers.models import LONGEST_NAME
 from netfax.covers.preview import Preview, look_at
 from netfax.covers.variables import VARIABLES
 from netfax.db import reading, unit_of_work
-from netfax.errors import UserError
+from netfax.errors import NotFound, UserError
 from webapp.cover_choice import as_data
 from webapp.identity import viewer
 from webapp.language import language
@@ -55,6 +55,8 @@ def edit(key: str) -> str:
 def save(key: str) -> Response | tuple[str, int]:
     """Save the template when nothing is wrong with it; whatever happens, nothing that was written is lost."""
     there = _find(key)
+    if there.is_ours:
+        raise NotFound()
     wanted = _written()
     written = replace(there, name=wanted.name, html=wanted.html, version=wanted.version)
     problems, shown = look_at(wanted.html, wanted.name, language())

@@ -47,9 +47,14 @@ def save() -> Response | tuple[str, int]:
 
 def _page(fields: Mapping[str, str], cover: str, problems: Mapping[str, str]) -> str:
     return render_template(
-        "personal.html", fields=fields, longest=LONGEST, cover=cover, covers=cover_choices(), problems=problems,
+        "personal.html",
+        fields=fields,
+        longest=LONGEST,
+        cover=cover,
+        covers=cover_choices(),
+        problems=problems,
         numbers=_numbers(),
-    )  # fmt: skip
+    )
 
 
 def _numbers() -> list[str]:

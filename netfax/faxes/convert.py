@@ -172,9 +172,8 @@ def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
 
 
 def _cover(submission: Submission) -> CoverPage | None:
-    if submission.cover is None:
-        return None
-    return Filled(submission.cover_name, path_of(submission.cover).read_text("utf-8")).page
+    cover = submission.cover
+    return Filled(cover.name, path_of(cover.blob).read_text("utf-8")).page if cover is not None else None
 
 
 def _mark(submission: Submission) -> str | None:

@@ -58,10 +58,6 @@ class Submission(Base):
         Word(Resolution), default=USUAL.resolution, server_default=USUAL.resolution
     )
     mode: Mapped[Mode] = mapped_column(Word(Mode), default=USUAL.mode, server_default=USUAL.mode)
-    # Its cover (`netfax.faxes.cover`): the template's name as the sender read it, what he wrote, and both as one page.
-    cover_name: Mapped[str] = mapped_column(String(64), default="", server_default="")
-    cover_text: Mapped[str] = mapped_column(Text, default="", server_default="")
-    cover_blob_id: Mapped[int | None] = mapped_column(ForeignKey("blob.id"))
     client_key: Mapped[str | None] = mapped_column(String(128))
     # SHA-256 of what was asked for, in hex: the same key with another request is no repetition.
     fingerprint: Mapped[str] = mapped_column(String(64), default="", server_default="")
@@ -81,9 +77,25 @@ class Submission(Base):
         return Look(self.resolution, self.mode)
 
     user: Mapped[User] = relationship()
-    cover: Mapped[Blob | None] = relationship()
+    cover: Mapped["FaxCover | None"] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.position")
     document: Mapped["Document | None"] = relationship(back_populates="submission")
+
+
+class FaxCover(Base):
+    """The cover of a submission: its template's name as the sender read it, what he wrote, and the filled page.
+
+    The page (`netfax.faxes.cover`) is a file as the attachments are.
+    """
+
+    __tablename__ = "fax_cover"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str] = mapped_column(Text)
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+
+    blob: Mapped[Blob] = relationship()
 
 
 class Attachment(Base):

@@ -23,7 +23,7 @@ from netfax.faxes.convert import alarm_closed
 from netfax.faxes.cover import MEDIA_TYPE, Filled, check_cover, fill_cover, store_cover
 from netfax.faxes.draw_queue import enter_queue
 from netfax.faxes.history import record
-from netfax.faxes.models import Attachment, Delivery, Direction, MailboxItem, Priority, Submission
+from netfax.faxes.models import Attachment, Delivery, Direction, FaxCover, MailboxItem, Priority, Submission
 from netfax.numbers.errors import NotAFaxNumber
 from netfax.numbers.read import count_numbers, read_numbers
 from netfax.numbers.write import FaxNumber, display
@@ -314,9 +314,8 @@ def _record_submission(
         fingerprint=mark,
     )
     if cover is not None:
-        submission.cover_name = cover.name
-        submission.cover_text = _storable_lines(request.text)
-        submission.cover_blob_id = add_blob(uow, files[-1], tenant_id=viewer.tenant_id, media_type=MEDIA_TYPE).id
+        blob = add_blob(uow, files[-1], tenant_id=viewer.tenant_id, media_type=MEDIA_TYPE)
+        submission.cover = FaxCover(name=cover.name, text=_storable_lines(request.text), blob_id=blob.id)
     for position, (upload, file) in enumerate(zip(request.uploads, files, strict=False), start=1):
         blob = add_blob(uow, file, tenant_id=viewer.tenant_id, media_type="application/octet-stream")
         submission.attachments.append(

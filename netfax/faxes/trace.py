@@ -120,7 +120,7 @@ def _submission(submission: Submission) -> SubmissionTrace:
         client_key=submission.client_key,
         created_at=submission.created_at,
         attachments=[AttachmentTrace(each.name, _file(each.blob)) for each in submission.attachments],
-        cover=CoverTrace(submission.cover_name, _file(submission.cover)) if submission.cover else None,
+        cover=CoverTrace(submission.cover.name, _file(submission.cover.blob)) if submission.cover else None,
         document=(
             DocumentTrace(document.pages, document.page_bytes, _file(document.blob), document.created_at)
             if document

@@ -84,7 +84,12 @@ def test_script_is_sent_on_to_the_queue_by_a_header(portal: Portal) -> None:
         ({"numbers": "77210x1"}, "numbers", "is not a fax number", "不是传真号码"),
         ({"numbers": "7721001@pbx"}, "numbers", "“7721001@pbx”", "“7721001@pbx”"),
         ({"numbers": "<b>"}, "numbers", "“&lt;b&gt;”", "“&lt;b&gt;”"),
-        ({"attachments": []}, "attachments", "Attach at least one document.", "请至少添加一个附件。"),
+        (
+            {"attachments": []},
+            "attachments",
+            "Attach at least one document, or choose a cover.",
+            "请至少添加一个附件，或选择传真封面。",
+        ),
         (
             {"attachments": [(BytesIO(b"MZ\x00\x01\x02"), "a.exe")]},
             "attachments",
@@ -123,7 +128,7 @@ def test_every_problem_is_told_at_once_and_nothing_typed_is_lost(portal: Portal)
     form = fax(numbers="abc, 110", attachments=[], **typed)
     page = portal.post("/send", form).text
     assert beside(page, "numbers").count('class="problem"') == 2
-    assert "Attach at least one document." in beside(page, "attachments")
+    assert "Attach at least one document, or choose a cover." in beside(page, "attachments")
     assert "\nabc, 110</textarea>" in page
     assert 'value="王经理"' in page
     assert 'value="&lt;Title&gt;"' in page

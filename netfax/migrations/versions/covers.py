@@ -33,18 +33,20 @@ def upgrade() -> None:
     op.add_column("user_account", sa.Column("uses_cover", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("user_account", sa.Column("cover", sa.String(36), server_default="", nullable=False))
     op.add_column("document", sa.Column("cover_pages", sa.Integer(), server_default="0", nullable=False))
-    with op.batch_alter_table("submission") as submission:
-        submission.add_column(sa.Column("cover_name", sa.String(64), server_default="", nullable=False))
-        submission.add_column(sa.Column("cover_text", sa.Text(), server_default="", nullable=False))
-        submission.add_column(sa.Column("cover_blob_id", sa.Integer(), nullable=True))
-        submission.create_foreign_key(op.f("fk_submission_cover_blob_id"), "blob", ["cover_blob_id"], ["id"])
+    op.create_table(
+        "fax_cover",
+        sa.Column("submission_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["blob_id"], ["blob.id"], name=op.f("fk_fax_cover_blob_id")),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_fax_cover_submission_id")),
+        sa.PrimaryKeyConstraint("submission_id", name=op.f("pk_fax_cover")),
+    )
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("submission") as submission:
-        submission.drop_constraint(op.f("fk_submission_cover_blob_id"), type_="foreignkey")
-        for name in ("cover_blob_id", "cover_text", "cover_name"):
-            submission.drop_column(name)
+    op.drop_table("fax_cover")
     op.drop_column("document", "cover_pages")
     for name in ("cover", "uses_cover", *reversed(TEXTS)):
         op.drop_column("user_account", name)

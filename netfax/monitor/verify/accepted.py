@@ -8,7 +8,17 @@ from sqlalchemy.orm import aliased
 from netfax.db import UnitOfWork, now, reading, unit_of_work
 from netfax.faxes.draw_queue import enter_queue
 from netfax.faxes.history import change_state, wait_until
-from netfax.faxes.models import Attachment, Attempt, Delivery, Direction, Document, MailboxItem, StateChange, Submission
+from netfax.faxes.models import (
+    Attachment,
+    Attempt,
+    Delivery,
+    Direction,
+    Document,
+    FaxCover,
+    MailboxItem,
+    StateChange,
+    Submission,
+)
 from netfax.faxes.results import Cause
 from netfax.faxes.states import ON_THE_LINE, DeliveryState
 from netfax.monitor.verify.rules import Found, Look, Rule, Words, rows_that
@@ -33,7 +43,11 @@ def find_attachments_without_file(_look: Look) -> Found:
         .join(Attachment, Attachment.submission_id == Submission.id)
         .join(Blob, Blob.id == Attachment.blob_id)
     )
-    covers = select(Submission.uuid, Blob.key).join(Blob, Blob.id == Submission.cover_blob_id)
+    covers = (
+        select(Submission.uuid, Blob.key)
+        .join(FaxCover, FaxCover.submission_id == Submission.id)
+        .join(Blob, Blob.id == FaxCover.blob_id)
+    )
     with reading() as uow:
         files = [(row.uuid, f"attachment {row.position}", row.key) for row in uow.session.execute(attached)]
         files += [(row.uuid, "cover", row.key) for row in uow.session.execute(covers)]

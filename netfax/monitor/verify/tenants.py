@@ -2,7 +2,7 @@
 
 from sqlalchemy import or_, select
 
-from netfax.faxes.models import Attachment, Delivery, Document, MailboxItem, Reception, Submission
+from netfax.faxes.models import Attachment, Delivery, Document, FaxCover, MailboxItem, Reception, Submission
 from netfax.monitor.verify.rules import Found, Look, Rule, Words, rows_that
 from netfax.org.models import User
 from netfax.storage.models import Blob
@@ -58,17 +58,14 @@ def find_foreign_items(_look: Look) -> Found:
 def find_foreign_files(_look: Look) -> Found:
     """A stored file is of the tenant of each row that refers to it: attachment, cover, document, reception."""
     attached = select(Attachment.blob_id).join(Submission, Submission.id == Attachment.submission_id)
+    covers = select(FaxCover.blob_id).join(Submission, Submission.id == FaxCover.submission_id)
     drawn = select(Document.blob_id).join(Submission, Submission.id == Document.submission_id)
     query = select(Blob.key).where(
         or_(
             Blob.id.in_(
                 attached.join(Blob, Blob.id == Attachment.blob_id).where(Blob.tenant_id != Submission.tenant_id)
             ),
-            Blob.id.in_(
-                select(Submission.cover_blob_id)
-                .join(Blob, Blob.id == Submission.cover_blob_id)
-                .where(Blob.tenant_id != Submission.tenant_id)
-            ),
+            Blob.id.in_(covers.join(Blob, Blob.id == FaxCover.blob_id).where(Blob.tenant_id != Submission.tenant_id)),
             Blob.id.in_(drawn.join(Blob, Blob.id == Document.blob_id).where(Blob.tenant_id != Submission.tenant_id)),
             Blob.id.in_(
                 select(Reception.blob_id)
