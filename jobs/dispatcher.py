@@ -13,6 +13,7 @@ from netfax.db import unit_of_work
 from netfax.faxes.dispatch import Dispatcher
 from netfax.faxes.draw_queue import count_ready
 from netfax.faxes.inside import deliver_inside
+from netfax.faxes.preview import clear_previews
 from netfax.faxes.submit import forget_client_keys
 from netfax.faxes.sweep import LostGateways, mend_waits, put_off, take_back_unplaced
 from netfax.lease import holder_name
@@ -89,6 +90,7 @@ def sweep(lost: LostGateways) -> None:
         lost.end_calls(uow)
         forget_client_keys(uow)
         ready = count_ready(uow)
+    clear_previews()
     send_missing(Job.CONVERT, ready)
 
 

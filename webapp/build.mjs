@@ -10,10 +10,12 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, "static", "dist");
 const fresh = `${dist}.new`;
 const icons = [
-  "activity", "alert-triangle", "arrows-horizontal", "ban", "chevron-left", "chevron-right", "circle-check", "circle-minus",
-  "circle-x", "clock", "copy", "download", "eye", "eye-off", "id", "inbox", "info-circle", "language", "list-details", "logout", "mail-forward",
-  "maximize", "moon", "paperclip", "phone-incoming", "phone-outgoing", "pencil", "player-pause", "player-play",
-  "plug-connected-x", "printer", "refresh", "rotate-clockwise", "send", "template", "trash", "user-circle",
+  "activity", "alert-triangle", "arrows-horizontal", "ban", "chevron-left", "chevron-right", "chevrons-left",
+  "chevrons-right", "circle-check", "circle-minus", "circle-x", "clock", "copy", "download", "eye", "eye-off", "id",
+  "inbox", "info-circle", "keyboard", "language", "list-details", "logout", "mail-forward", "maximize", "moon",
+  "paperclip", "pencil", "phone-incoming", "phone-outgoing", "player-pause", "player-play", "plug-connected-x",
+  "printer", "refresh", "rotate", "rotate-2", "rotate-clockwise", "send", "template", "trash", "user-circle",
+  "zoom-in", "zoom-out",
 ];
 
 // One symbol an icon; colour and size come from where it is used.

@@ -18,6 +18,7 @@ from webapp import (
     mailbox,
     pages,
     personal,
+    previews,
     security,
     send,
     shown,
@@ -51,7 +52,7 @@ def create_app(settings: Settings, built: assets.Built = assets.BUILT) -> Flask:
     shown.init_app(app)
     errors.init_app(app)
     signin.limiter.init_app(app)
-    for feature in (signin, send, cover_choice, mailbox, faxes, acts, pages, personal, covers, health):
+    for feature in (signin, send, previews, cover_choice, mailbox, faxes, acts, pages, personal, covers, health):
         app.register_blueprint(feature.blueprint)
     hops = settings.trusted_proxies
     if hops:

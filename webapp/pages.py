@@ -1,75 +1,88 @@
-"""The pages of a fax: the viewer, its images, PDF and TIFF, and a clean print."""
+"""The pages of a fax: the viewer, its pictures, PDF and TIFF, and a clean print."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, send_file
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from netfax.db import UnitOfWork, reading, unit_of_work
-from netfax.documents.preview import page_png, to_pdf
-from netfax.faxes.listing import get_item, image_of, mark_read
+from netfax.documents.preview import TURNS, to_pdf
+from netfax.faxes.listing import get_item, image_of, keep_turn, mark_read
 from netfax.faxes.models import MailboxItem
 from netfax.storage.disk import work_folder
 from netfax.storage.service import path_of
+from webapp import pictures
 from webapp.identity import viewer
 from webapp.paging import page_number
 from webapp.rows import FaxRow, fax_row, page_count
 
 blueprint = Blueprint("pages", __name__)
 
-# Pixels; each is one picture in the browser's cache.
-THUMBNAIL, SCREEN, SHARP = 160, 1100, 1728
-WIDTHS = (THUMBNAIL, SCREEN, SHARP)
-KEEP_IN_BROWSER = 24 * 3600
-
 
 @dataclass(frozen=True)
 class Image:
-    """The stored pages of a fax that the viewer may see."""
+    """The stored pages of a fax that the viewer may see, and how they are turned: degrees, clockwise."""
 
     number: int
     path: Path
     sha256: str
     pages: int
+    turn: int
+
+    @classmethod
+    def of(cls, item: MailboxItem) -> "Image":
+        """`NoPages` while there are none."""
+        blob = image_of(item)
+        return cls(item.id, path_of(blob), blob.sha256, page_count(item), item.turn)
 
 
 @blueprint.get("/fax/<uuid:fax>")
 def view(fax: object) -> str:
     with reading() as uow:
-        row, pages = _shown(uow, str(fax))
+        row, image = _shown(uow, str(fax))
     if row.unread:
         with unit_of_work() as uow:
             mark_read(viewer(), get_item(uow, viewer(), str(fax)))
+    leaves = pictures.leaves(image.path, image.pages) if image else []
     return render_template(
-        "viewer.html", fax=row, pages=pages, page=min(page_number(), max(pages, 1)), thumbnail=THUMBNAIL, screen=SCREEN
+        "viewer.html",
+        fax=row,
+        leaves=leaves,
+        page=min(page_number(), max(len(leaves), 1)),
+        turn=image.turn if image else 0,
     )
+
+
+@blueprint.post("/fax/<uuid:fax>/turn")
+def turn(fax: object) -> AnyResponse | tuple[str, int]:
+    """Keep how the pages are turned; the viewer's script needs no page for an answer."""
+    degrees = request.form.get("turn", type=int)
+    if degrees not in TURNS:
+        abort(400)
+    with unit_of_work() as uow:
+        keep_turn(viewer(), get_item(uow, viewer(), str(fax)), degrees)
+    if "HX-Request" in request.headers:
+        return "", 204
+    return redirect(url_for("pages.view", fax=fax, page=page_number()), 303)
 
 
 @blueprint.get("/fax/<uuid:fax>/print")
 def printed(fax: object) -> str:
     with reading() as uow:
-        row, pages = _shown(uow, str(fax))
-    return render_template("print.html", fax=row, pages=pages, sharp=SHARP)
+        row, image = _shown(uow, str(fax))
+    return render_template(
+        "print.html", fax=row, pages=image.pages if image else 0, turn=image.turn if image else 0, sharp=pictures.SHARP
+    )
 
 
 @blueprint.get("/fax/<uuid:fax>/page/<int:page>.png")
 def picture(fax: object, page: int) -> Response:
-    """One page as PNG in one of `WIDTHS`; kept by the reader's own browser alone."""
-    width = request.args.get("w", SCREEN, type=int)
-    if width not in WIDTHS:
-        abort(404)
+    """One page as PNG."""
     image = _image(str(fax))
     if not 1 <= page <= image.pages:
         abort(404)
-    tag = f"{image.sha256[:32]}-{page}-{width}"
-    if tag in request.if_none_match:
-        response = Response(status=304)
-    else:
-        response = Response(page_png(image.path, page, width=width), mimetype="image/png")
-    response.set_etag(tag)
-    response.cache_control.private = True
-    response.cache_control.max_age = KEEP_IN_BROWSER
-    return response
+    return pictures.answer(image.path, image.sha256, page)
 
 
 @blueprint.get("/fax/<uuid:fax>/fax.pdf")
@@ -77,7 +90,7 @@ def pdf(fax: object) -> Response:
     image = _image(str(fax))
     with work_folder() as folder:
         target = folder / "fax.pdf"
-        to_pdf(image.path, target)
+        to_pdf(image.path, target, turn=image.turn)
         response = make_response(target.read_bytes())
     response.mimetype = "application/pdf"
     response.headers.set("Content-Disposition", "attachment", filename=f"fax-{image.number}.pdf")
@@ -92,14 +105,12 @@ def tiff(fax: object) -> Response:
     return response
 
 
-def _shown(uow: UnitOfWork, fax: str) -> tuple[FaxRow, int]:
+def _shown(uow: UnitOfWork, fax: str) -> tuple[FaxRow, Image | None]:
+    """A fax, and its pages where there are any."""
     item = get_item(uow, viewer(), fax)
-    return fax_row(uow, viewer(), item), page_count(item)
+    return fax_row(uow, viewer(), item), Image.of(item) if page_count(item) else None
 
 
 def _image(fax: str) -> Image:
-    """Where the pages lie; `NoPages` while there are none."""
     with reading() as uow:
-        item: MailboxItem = get_item(uow, viewer(), fax)
-        blob = image_of(item)
-        return Image(item.id, path_of(blob), blob.sha256, page_count(item))
+        return Image.of(get_item(uow, viewer(), fax))

@@ -28,7 +28,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-UPLOAD_ENDPOINT = "send.submit"
+UPLOAD_ENDPOINTS = ("send.submit", "send.preview")
 # Beside the files: the texts of the form.
 FORM_TEXT = 1024 * 1024
 
@@ -63,7 +63,7 @@ def largest_upload() -> int:
 
 def _limit_upload() -> None:
     """Somebody who is signed in may upload; everybody else keeps to the limit of a form."""
-    if request.endpoint == UPLOAD_ENDPOINT and current_user.is_authenticated:
+    if request.endpoint in UPLOAD_ENDPOINTS and current_user.is_authenticated:
         request.max_content_length = largest_upload()
 
 

@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from netfax.errors import UserError
 from netfax.faxes.errors import NotAMode, NotAPriority, NotAResolution, NotATime, RequestRefused
 from netfax.faxes.models import Priority
 from netfax.faxes.plans import read_mode, read_priority, read_resolution, read_time
+from netfax.faxes.preview import Previewed, make_preview
 from netfax.faxes.submit import FaxRequest, Upload, check_request, fingerprint, submit_fax
 from netfax.params.service import get_int, get_text
 from netfax.storage.disk import work_folder
@@ -22,6 +25,7 @@ from webapp.addresses import go_to
 from webapp.cover_choice import cover_choices, usual_cover
 from webapp.identity import viewer
 from webapp.language import language
+from webapp.previews import preview_shown
 from webapp.shown import modes, priorities, resolutions
 from webapp.times import zone
 from webapp.words import ngettext
@@ -82,17 +86,41 @@ def form() -> str:
 def submit() -> AnyResponse | tuple[str, int]:
     """Accept the fax and go to the queue, or show the form again with every problem beside its field."""
     filled = _read_form()
-    files = [file for file in request.files.getlist("attachments") if file.filename]
     try:
-        with work_folder() as folder:
-            uploads = [_save(file, folder / str(position)) for position, file in enumerate(files)]
+        with _uploaded() as uploads:
             accepted = submit_fax(viewer(), _request(filled, uploads))
     except UserError as error:
-        # With the portal's script the page stays and keeps its files.
-        files_lost = bool(files) and "HX-Request" not in request.headers
-        return _page(replace(filled, problems=_by_field(error), files_lost=files_lost)), 422
+        return _page(replace(filled, problems=_by_field(error), files_lost=_files_lost())), 422
     flash(ngettext("%(num)d fax accepted.", "%(num)d faxes accepted, one for each number.", len(accepted)), "success")
     return go_to(url_for("faxes.queue"))
+
+
+@blueprint.post("/send/preview")
+def preview() -> str | tuple[str, int]:
+    """Show the form again with the pages that would go out (R3.6), and every problem beside its field."""
+    filled = replace(_read_form(), files_lost=_files_lost())
+    try:
+        with _uploaded() as uploads:
+            made = make_preview(viewer(), _request(filled, uploads))
+    except UserError as error:
+        return _page(replace(filled, problems=_by_field(error))), 422
+    return _page(replace(filled, problems=_by_name(made.problems)), made)
+
+
+@contextmanager
+def _uploaded() -> Iterator[list[Upload]]:
+    """The files of the form, on disk for the block."""
+    with work_folder() as folder:
+        yield [_save(file, folder / str(position)) for position, file in enumerate(_files())]
+
+
+def _files() -> list[FileStorage]:
+    return [file for file in request.files.getlist("attachments") if file.filename]
+
+
+def _files_lost() -> bool:
+    """Whether files were chosen that the browser will have forgotten: with the portal's script its page stays."""
+    return bool(_files()) and "HX-Request" not in request.headers
 
 
 def _new_nonce() -> str:
@@ -174,16 +202,21 @@ def _storable(text: str) -> str:
 
 
 def _by_field(error: UserError) -> dict[str, list[str]]:
-    problems: dict[str, list[str]] = {}
-    for name, problem in error.problems if isinstance(error, RequestRefused) else [("", error)]:
-        problems.setdefault(name if name in FIELDS else "", []).append(problem.text(language()))
-    return problems
+    return _by_name(error.problems if isinstance(error, RequestRefused) else [("", error)])
 
 
-def _page(filled: Filled) -> str:
+def _by_name(problems: Sequence[tuple[str, UserError]]) -> dict[str, list[str]]:
+    sentences: dict[str, list[str]] = {}
+    for name, problem in problems:
+        sentences.setdefault(name if name in FIELDS else "", []).append(problem.text(language()))
+    return sentences
+
+
+def _page(filled: Filled, made: Previewed | None = None) -> str:
     return render_template(
         "send.html",
         filled=filled,
+        preview=made and preview_shown(made),
         limits=Limits.read(),
         covers=cover_choices(),
         priorities=priorities(),

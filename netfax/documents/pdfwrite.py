@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from netfax.documents.paper import paper_of
 from netfax.documents.tiff import Compression, Tag, TiffPage, strips
-from netfax.documents.tiffwrite import FAX_DPI, MIN_IS_WHITE, MSB_FIRST
+from netfax.documents.tiffwrite import MIN_IS_WHITE, MSB_FIRST
 
 POINTS_PER_INCH = 72
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -41,17 +42,17 @@ class _PdfFile:
         self._out.write(f"trailer\n<< /Size {size} /Root {root} 0 R >>\nstartxref\n{start}\n%%EOF\n".encode("ascii"))
 
 
-def write_pdf(source: BinaryIO, pages: Sequence[TiffPage], out: BinaryIO) -> None:
-    """A page for each of the `embeddable` pages, in the size that it has on paper."""
+def write_pdf(source: BinaryIO, pages: Sequence[TiffPage], out: BinaryIO, *, turn: int = 0) -> None:
+    """A page for each of the `embeddable` pages, in the size that it has on paper, shown turned clockwise by `turn`."""
     pdf = _PdfFile(out)
     # Each page is three objects: the image, what is drawn, the page; the tree of pages comes after them all.
     tree = 3 * len(pages) + 1
-    kids = " ".join(f"{_add_page(pdf, source, page, tree)} 0 R" for page in pages)
+    kids = " ".join(f"{_add_page(pdf, source, page, tree, turn)} 0 R" for page in pages)
     pdf.add(f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>")
     pdf.finish(pdf.add(f"<< /Type /Catalog /Pages {tree} 0 R >>"))
 
 
-def _add_page(pdf: _PdfFile, source: BinaryIO, page: TiffPage, tree: int) -> int:
+def _add_page(pdf: _PdfFile, source: BinaryIO, page: TiffPage, tree: int, turn: int) -> int:
     (strip,) = strips(source, page)
     if page.first(Tag.FILL_ORDER, MSB_FIRST) != MSB_FIRST:
         strip = strip.translate(REVERSED)
@@ -63,12 +64,11 @@ def _add_page(pdf: _PdfFile, source: BinaryIO, page: TiffPage, tree: int) -> int
         f" /DecodeParms << /K -1 /Columns {page.width} /Rows {page.rows} >> /Length {len(strip)} >>",
         strip,
     )
-    across, down = page.dpi or FAX_DPI
-    width = f"{page.width / across * POINTS_PER_INCH:.3f}"
-    height = f"{page.rows / down * POINTS_PER_INCH:.3f}"
+    paper = paper_of(page)
+    width, height = (f"{inches * POINTS_PER_INCH:.3f}" for inches in (paper.width, paper.height))
     drawing = f"q {width} 0 0 {height} 0 0 cm /I Do Q".encode("ascii")
     content = pdf.add(f"<< /Length {len(drawing)} >>", drawing)
     return pdf.add(
-        f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 {width} {height}] /Contents {content} 0 R"
+        f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 {width} {height}] /Rotate {turn} /Contents {content} 0 R"
         f" /Resources << /XObject << /I {image} 0 R >> >> >>"
     )

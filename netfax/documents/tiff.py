@@ -94,6 +94,12 @@ class TiffPage:
         return (across * unit, down * unit) if unit and across and down else None
 
     @property
+    def ratio(self) -> tuple[float, float] | None:
+        """How fine the dots are across to how fine they are down, in whatever unit; None when the file does not say."""
+        across, down = self._ratio(Tag.X_RESOLUTION), self._ratio(Tag.Y_RESOLUTION)
+        return (across, down) if across and down else None
+
+    @property
     def bilevel(self) -> bool:
         return self.first(Tag.BITS_PER_SAMPLE, 1) == 1 and self.first(Tag.SAMPLES_PER_PIXEL, 1) == 1
 

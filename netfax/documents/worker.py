@@ -1,9 +1,9 @@
 """The program in the sandbox: opens what came from outside, answers one JSON line.
 
 `python -m netfax.documents.worker inspect | unpack FD… | convert FD FIRST STEP MOST RESOLUTION MODE |
-png FD PAGE WIDTH | recode FD | standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written to the open
-files FD. The answer is `{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that later, files
-and open files by the socket: a worker that has started already.
+png FD FIRST MOST WIDTH TURN | recode FD | standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written
+to the open files FD. The answer is `{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that
+later, files and open files by the socket: a worker that has started already.
 """
 
 import json
@@ -27,6 +27,7 @@ from netfax.documents.g4 import decode
 from netfax.documents.kinds import OFFICE, PICTURES, Kind
 from netfax.documents.limits import MAX_PAGES
 from netfax.documents.look import Look, Mode, Resolution
+from netfax.documents.paper import fineness, paper_of
 from netfax.documents.screen import WHITE
 from netfax.documents.textcode import decode as decode_text
 from netfax.documents.tiff import BrokenTiff, TiffPage, walk
@@ -119,18 +120,35 @@ def convert(job: Job, target: str, first: str, step: str, most: str, resolution:
     return {"pages": pages, "inked": sorted(inked), "kinds": [file.kind for file in files]}
 
 
-def png(job: Job, target: str, number: str, width: str) -> Answer:
-    """One page of a fax TIFF as a grey PNG of this width, in its true proportion."""
+def png(job: Job, target: str, first: str, most: str, width: str, turn: str) -> Answer:
+    """Pages of a fax TIFF from `first` on, at most so many, as grey PNGs one behind the other; the bytes of each.
+
+    A page is so wide before it is turned, in its true proportion, then turned clockwise by so many degrees. One that
+    can't be decoded has no bytes.
+    """
+    sizes = []
     with _output(target) as out:
         source = job.files[0]
-        page = _fax_pages(source)[int(number) - 1]
-        across, down = page.dpi or FAX_DPI
-        height = max(1, round(int(width) * (page.rows / down) / (page.width / across)))
-        grey = _pixels(source, page).convert("L").resize((int(width), height), Image.Resampling.BOX)
-        sixteen = grey.point([round(level * 15 / WHITE) for level in range(256)])
-        sixteen.putpalette(SIXTEEN_GREYS)
-        sixteen.save(out, "PNG", bits=4)
-    return {}
+        for page in _fax_pages(source)[int(first) - 1 :][: int(most)]:
+            before = out.tell()
+            try:
+                _shown(source, page, int(width)).rotate(-int(turn), expand=True).save(out, "PNG", bits=4)
+            except Refusal:
+                # The others are there all the same.
+                out.truncate(before)
+                out.seek(before)
+            sizes.append(out.tell() - before)
+    return {"sizes": sizes}
+
+
+def _shown(source: BinaryIO, page: TiffPage, width: int) -> Image.Image:
+    """A page in sixteen greys, so wide and in its true proportion."""
+    paper = paper_of(page)
+    height = max(1, round(width * paper.height / paper.width))
+    grey = _pixels(source, page).convert("L").resize((width, height), Image.Resampling.BOX)
+    sixteen = grey.point([round(level * 15 / WHITE) for level in range(256)])
+    sixteen.putpalette(SIXTEEN_GREYS)
+    return sixteen
 
 
 def recode(job: Job, target: str) -> Answer:
@@ -140,7 +158,7 @@ def recode(job: Job, target: str) -> Answer:
         writer = FaxTiffWriter(out)
         for page in _fax_pages(source):
             pixels = Bits.of_image(_pixels(source, page))
-            writer.add([pixels.coded()], width=page.width, rows=page.rows, dpi=page.dpi or FAX_DPI)
+            writer.add([pixels.coded()], width=page.width, rows=page.rows, dpi=fineness(page))
     return {}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
@@ -21,7 +21,7 @@ from netfax.documents.workshop import DocumentsClosed
 from netfax.faxes.cover import Filled
 from netfax.faxes.draw_queue import claim_next, leave_queue, put_off
 from netfax.faxes.history import change_state, wait_until
-from netfax.faxes.models import Delivery, Document, Submission
+from netfax.faxes.models import Delivery, Document, Preview, Submission
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
 from netfax.params.service import get_int
@@ -38,8 +38,8 @@ _KNOWN_FAULTS = (OSError, SandboxError, DocumentError)
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """What a submission is drawn from: its files, the user's own names of them, how it is to look, and its cover.
+class Sources:
+    """What a fax is drawn from: its files, the user's own names of them, how it is to look, and its cover.
 
     `mark` is the digest of the files and the look, and `before` what was drawn of the same already.
     """
@@ -49,11 +49,11 @@ class _Sources:
     look: Look
     cover: CoverPage | None
     mark: str | None
-    before: "_Drawn | None"
+    before: "Drawn | None"
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Drawn:
     """A fax image and its stored file; the first pages of it may be those of a cover."""
 
     image: FaxImage
@@ -100,7 +100,7 @@ def _draw(submission_uuid: str) -> None:
                 _settle(uow, submission)
         return
     try:
-        drawn = _once_more(sources) or _drawn_now(sources)
+        drawn = draw(sources)
     except DocumentError as error:
         with unit_of_work() as uow:
             if not _has_room(uow):
@@ -112,7 +112,12 @@ def _draw(submission_uuid: str) -> None:
         _record_document(uow, submission_uuid, drawn, sources.mark)
 
 
-def _once_more(sources: _Sources) -> _Drawn | None:
+def draw(sources: Sources) -> Drawn:
+    """The fax image, stored and not recorded yet; what was drawn of the same before is taken. Raises DocumentError."""
+    return _once_more(sources) or _drawn_now(sources)
+
+
+def _once_more(sources: Sources) -> Drawn | None:
     """What was drawn before, under a name of its own; None when that isn't all, or its file has just gone."""
     before = sources.before
     if before is None or before.cover_pages or sources.cover is not None:
@@ -123,20 +128,20 @@ def _once_more(sources: _Sources) -> _Drawn | None:
         return None
 
 
-def _drawn_now(sources: _Sources) -> _Drawn:
+def _drawn_now(sources: Sources) -> Drawn:
     with work_folder() as folder:
         body, whole = folder / "body.tif", folder / "fax.tif"
         if sources.cover is None:
             image, lasting = _draw_body(sources, body)
-            return _Drawn(image, store_file(body), lasting)
+            return Drawn(image, store_file(body), lasting)
         lasting = True
         if sources.paths:
             _, lasting = _draw_body(sources, body)
         image, cover_pages = draw_cover(sources.cover, whole, look=sources.look, body=body if sources.paths else None)
-        return _Drawn(image, store_file(whole), lasting, cover_pages)
+        return Drawn(image, store_file(whole), lasting, cover_pages)
 
 
-def _draw_body(sources: _Sources, target: Path) -> tuple[FaxImage, bool]:
+def _draw_body(sources: Sources, target: Path) -> tuple[FaxImage, bool]:
     """The pages of the attachments, from an earlier fax where there is one; and whether they are lasting."""
     before = sources.before
     if before is not None:
@@ -151,7 +156,7 @@ def _draw_body(sources: _Sources, target: Path) -> tuple[FaxImage, bool]:
     return image, image.lasting
 
 
-def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
+def _sources(uow: UnitOfWork, submission_uuid: str) -> Sources | None:
     """None when there is nothing to draw: it is drawn, or every delivery was taken back."""
     submission = uow.session.scalar(select(Submission).where(Submission.uuid == submission_uuid))
     if submission is None or submission.document is not None:
@@ -160,14 +165,14 @@ def _sources(uow: UnitOfWork, submission_uuid: str) -> _Sources | None:
     if uow.session.scalar(select(Delivery.id).where(*converting).limit(1)) is None:
         return None
     attachments = submission.attachments
-    mark = _mark(submission)
-    return _Sources(
+    mark = mark_of(submission, [each.blob.sha256 for each in attachments])
+    return Sources(
         [path_of(each.blob) for each in attachments],
         [each.name for each in attachments],
         submission.look,
         _cover(submission),
         mark,
-        _drawn_before(uow, submission, mark),
+        drawn_before(uow, mark, submission.user.time_zone),
     )
 
 
@@ -176,36 +181,41 @@ def _cover(submission: Submission) -> CoverPage | None:
     return Filled(cover.name, path_of(cover.blob).read_text("utf-8")).page if cover is not None else None
 
 
-def _mark(submission: Submission) -> str | None:
+def mark_of(submission: Submission, digests: Sequence[str]) -> str | None:
     """SHA-256, in hex, of what the pages behind the cover are drawn from; None without attachments.
 
-    Within its tenant: what is another's is never shared. A cover, with its date, is never twice the same.
+    `digests` are the SHA-256 of the attachments. Within its tenant: what is another's is never shared. A cover, with
+    its date, is never twice the same.
     """
-    if not submission.attachments:
+    if not digests:
         return None
-    parts = [str(DRAWING), str(submission.tenant_id), submission.resolution, submission.mode]
-    parts += [each.blob.sha256 for each in submission.attachments]
+    parts = [str(DRAWING), str(submission.tenant_id), submission.resolution, submission.mode, *digests]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _drawn_before(uow: UnitOfWork, submission: Submission, mark: str | None) -> _Drawn | None:
-    """The last drawing of the same; one that may be another on another day only from the sender's present day."""
+def drawn_before(uow: UnitOfWork, mark: str | None, zone: str) -> Drawn | None:
+    """The last drawing of the same, for a fax or a preview.
+
+    One that may be another on another day only from the present day of the sender, who is in this zone.
+    """
     if mark is None:
         return None
-    query = select(Document).where(Document.made_of == mark).order_by(Document.created_at.desc()).limit(1)
-    document = uow.session.scalar(query)
-    if document is None:
+    found = [uow.session.scalar(_last(model, mark)) for model in (Document, Preview)]
+    last = max((each for each in found if each is not None), key=lambda each: each.created_at, default=None)
+    if last is None:
         return None
-    zone = ZoneInfo(submission.user.time_zone)
-    if not document.lasting and document.created_at.astimezone(zone).date() != now().astimezone(zone).date():
+    there = ZoneInfo(zone)
+    if not last.lasting and last.created_at.astimezone(there).date() != now().astimezone(there).date():
         return None
-    file = Stored(document.blob.key, document.blob.size, document.blob.sha256)
-    return _Drawn(
-        FaxImage(document.pages, tuple(document.page_bytes), file.size), file, document.lasting, document.cover_pages
-    )
+    file = Stored(last.blob.key, last.blob.size, last.blob.sha256)
+    return Drawn(FaxImage(last.pages, tuple(last.page_bytes), file.size), file, last.lasting, last.cover_pages)
 
 
-def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: _Drawn, mark: str | None) -> None:
+def _last(model: type[Document] | type[Preview], mark: str) -> Select[tuple[Document | Preview]]:
+    return select(model).where(model.made_of == mark).order_by(model.created_at.desc()).limit(1)
+
+
+def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: Drawn, mark: str | None) -> None:
     """Record the image and queue the deliveries, unless another drawing of it was first."""
     submission = _locked(uow, submission_uuid)
     if submission is None or submission.document is not None:

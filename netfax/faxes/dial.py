@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -15,12 +14,12 @@ from netfax.db import UnitOfWork, now
 from netfax.documents.headline import Headline
 from netfax.faxes.models import Attempt, Delivery, Document, Submission
 from netfax.faxes.results import longest_call
+from netfax.faxes.sender import Sender, page_line, senders_of
 from netfax.lines.models import Trunk, TrunkKind
 from netfax.numbers.errors import NotAFaxNumber
 from netfax.numbers.home import Home
 from netfax.numbers.write import FaxNumber, dial_string, station_id
 from netfax.org.homes import system_home
-from netfax.org.models import OwnedNumber, Tenant, User
 from netfax.params.service import get_flag, get_int, get_text
 from netfax.storage.service import path_of
 
@@ -65,7 +64,7 @@ def plan_calls(uow: UnitOfWork, gateway: str, besides: Collection[str] = ()) -> 
         .order_by(Attempt.created_at)
     )
     attempts = list(uow.session.scalars(query))
-    senders = _senders(uow, {attempt.delivery.user_id for attempt in attempts})
+    senders = senders_of(uow, {attempt.delivery.user_id for attempt in attempts})
     home = system_home(uow)
     lined = get_flag(uow, "page_header")
     plans, undialable = [], {}
@@ -83,9 +82,7 @@ def plan_calls(uow: UnitOfWork, gateway: str, besides: Collection[str] = ()) -> 
     return plans, undialable
 
 
-def _plan(
-    uow: UnitOfWork, attempt: Attempt, document: Document, sender: "_Sender", home: Home, lined: bool
-) -> CallPlan:
+def _plan(uow: UnitOfWork, attempt: Attempt, document: Document, sender: Sender, home: Home, lined: bool) -> CallPlan:
     number = FaxNumber(identity=attempt.delivery.identity, extension=attempt.delivery.extension)
     return CallPlan(
         attempt_id=attempt.id,
@@ -96,15 +93,8 @@ def _plan(
         document=path_of(document.blob),
         first_page=attempt.first_page,
         fine=attempt.fine,
-        headline=_headline(attempt.delivery, sender) if lined else None,
+        headline=page_line(sender, now(), attempt.delivery.number_text, attempt.delivery.pages) if lined else None,
     )
-
-
-def _headline(delivery: Delivery, sender: "_Sender") -> Headline:
-    """When, from whom and to whom; the time is that of the call, where its sender is."""
-    at = now().astimezone(ZoneInfo(sender.zone))
-    number = station_id(sender.number) if sender.number else ""
-    return Headline(f"{at:%Y-%m-%d %H:%M}   {sender.title} {number} → {delivery.number_text}", delivery.pages)
 
 
 def cancel_asked(uow: UnitOfWork, attempt_ids: Collection[str]) -> set[str]:
@@ -190,25 +180,3 @@ def _variables(uow: UnitOfWork, attempt: Attempt, number: FaxNumber, sender: str
         telephony.CALL_LIMIT: str(longest_call(attempt.delivery.pages - attempt.first_page + 1)),
         telephony.STATION_ID: "".join(filter(str.isdigit, station_id(sender))) if sender else "",
     }
-
-
-@dataclass(frozen=True)
-class _Sender:
-    """Whom a fax is from: the name of his company, his own fax number ("" for none), and his time zone."""
-
-    title: str
-    zone: str
-    number: str
-
-
-def _senders(uow: UnitOfWork, user_ids: Collection[int]) -> dict[int, _Sender]:
-    """By user; his own number is what the far end sees (R3.9)."""
-    query = (
-        select(User.id, Tenant.title, User.time_zone, OwnedNumber.identity)
-        .join(Tenant, User.tenant_id == Tenant.id)
-        .outerjoin(OwnedNumber, OwnedNumber.user_id == User.id)
-        .where(User.id.in_(user_ids))
-        # The best comes last, and stays.
-        .order_by(OwnedNumber.main, OwnedNumber.identity.desc())
-    )
-    return {user_id: _Sender(title, zone, number or "") for user_id, title, zone, number in uow.session.execute(query)}

@@ -137,6 +137,18 @@ class KeyReused(UserError):
     zh = "此请求标识已用于另一份传真，请更换标识。"
 
 
+class PreviewUnderWay(UserError):
+    code = "preview_under_way"
+    en = "Your last preview is still being drawn; try again in a moment."
+    zh = "您的上一次预览仍在生成，请稍后重试。"
+
+
+class PreviewsBusy(UserError):
+    code = "previews_busy"
+    en = "Several previews are being drawn at this moment; try again in a moment. The fax can be sent without one."
+    zh = "系统正在生成多份预览，请稍后重试；不预览也可以直接发送。"
+
+
 class StillConverting(UserError):
     code = "still_converting"
     en = "The pages of this fax are still being drawn; try again in a moment."

@@ -142,6 +142,12 @@ def mark_read(viewer: Viewer, item: MailboxItem) -> None:
         item.read_at = now()
 
 
+def keep_turn(viewer: Viewer, item: MailboxItem, degrees: int) -> None:
+    """Show the pages turned clockwise by so many degrees from now on; an administrator who looks changes nothing."""
+    if item.user_id == viewer.user_id:
+        item.turn = degrees
+
+
 def open_attempt(delivery: Delivery) -> Attempt | None:
     """The call that the delivery has on the line now, or None."""
     if delivery.state not in ON_THE_LINE:

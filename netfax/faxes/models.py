@@ -137,6 +137,32 @@ class Document(Base):
     blob: Mapped[Blob] = relationship()
 
 
+class Preview(Base):
+    """A fax as its sender looked at it before he sent it; gone after an hour.
+
+    `blob` are its pages as `Document` has them, with the same `made_of` and `lasting`: sent within that time, it is not
+    drawn again. `shown_blob` are the same pages with the line at the top, where there is one.
+    """
+
+    __tablename__ = "preview"
+    __table_args__ = (Index("ix_preview_made_of", "made_of", "created_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+    shown_blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+    pages: Mapped[int]
+    page_bytes: Mapped[list[int]] = mapped_column(JSON)
+    made_of: Mapped[str] = mapped_column(String(64))
+    lasting: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+    blob: Mapped[Blob] = relationship(foreign_keys=blob_id)
+    shown_blob: Mapped[Blob] = relationship(foreign_keys=shown_blob_id)
+
+
 class Delivery(Base):
     """A submission to one number: state, tries and result of its own."""
 
@@ -318,6 +344,8 @@ class MailboxItem(Base):
     reception_id: Mapped[str | None] = mapped_column(ForeignKey("reception.id"), unique=True)
     read_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    # How its owner has turned the pages to read them: degrees, clockwise.
+    turn: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     delivery: Mapped[Delivery | None] = relationship()

@@ -1,5 +1,6 @@
 """What a call came to: Asterisk's causes and SpanDSP's texts, each classified once, and the verdict on a fax."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -314,6 +315,11 @@ def _carried(outcome: CallOutcome, page_bytes: tuple[int, ...], *, rate: int) ->
         return False
     moved = not 0 < outcome.seconds <= longest_call(len(page_bytes))
     return moved or outcome.seconds >= OVERHEAD_SECONDS + sum(page_bytes) * 8 / rate
+
+
+def seconds_on_line(page_bytes: Sequence[int]) -> int:
+    """How long a call that sends these pages lasts when nothing goes wrong, by the bytes of their code."""
+    return round(OVERHEAD_SECONDS + sum(page_bytes) * 8 / FASTEST)
 
 
 def longest_call(pages: int) -> int:

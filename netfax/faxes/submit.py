@@ -274,6 +274,11 @@ def _check_numbers(
     return numbers
 
 
+def readable_numbers(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> list[FaxNumber]:
+    """The numbers of a request that can be read, each once, whatever is wrong with the others."""
+    return _check_numbers(uow, viewer, request, [])
+
+
 def _check_attachments(uow: UnitOfWork, request: FaxRequest, problems: list[tuple[str, UserError]]) -> list[Upload]:
     """The files whose number and sizes are right."""
     count, limit = len(request.uploads), get_int(uow, "max_attachments")
@@ -293,6 +298,18 @@ def _check_attachments(uow: UnitOfWork, request: FaxRequest, problems: list[tupl
     return uploads
 
 
+def new_submission(viewer: Viewer, request: FaxRequest) -> Submission:
+    """What is stored of a request, without its files and numbers; not in the database yet."""
+    return Submission(
+        tenant_id=viewer.tenant_id,
+        user_id=viewer.user_id,
+        recipient_name=_storable(request.recipient_name),
+        title=_storable(request.title),
+        resolution=request.look.resolution,
+        mode=request.look.mode,
+    )
+
+
 def _record_submission(
     uow: UnitOfWork,
     viewer: Viewer,
@@ -303,16 +320,8 @@ def _record_submission(
     cover: Filled | None,
 ) -> list[str]:
     """Rows for a fax and its files: those of its uploads, in order, and that of its cover where it has one."""
-    submission = Submission(
-        tenant_id=viewer.tenant_id,
-        user_id=viewer.user_id,
-        recipient_name=_storable(request.recipient_name),
-        title=_storable(request.title),
-        resolution=request.look.resolution,
-        mode=request.look.mode,
-        client_key=request.client_key,
-        fingerprint=mark,
-    )
+    submission = new_submission(viewer, request)
+    submission.client_key, submission.fingerprint = request.client_key, mark
     if cover is not None:
         blob = add_blob(uow, files[-1], tenant_id=viewer.tenant_id, media_type=MEDIA_TYPE)
         submission.cover = FaxCover(name=cover.name, text=_storable_lines(request.text), blob_id=blob.id)

@@ -5,25 +5,29 @@ import "./covers.js";
 
 const ready = (act) => (document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act());
 
-// A form that is on its way is not sent a second time.
-const sender = (form) => form.querySelector("button[data-busy]") ?? form.querySelector("button.btn");
+// A form that is on its way is not sent a second time; the button that sent it says so.
+const senders = (form) => [...form.elements].filter((each) => each.type === "submit");
 
-function hold(form) {
-  const button = sender(form);
-  button.disabled = true;
-  const label = button.querySelector("span");
-  if (button.dataset.busy && label) {
-    button.dataset.idle = label.textContent;
-    label.textContent = button.dataset.busy;
+// Nor is it written in meanwhile: the answer brings what was sent.
+function hold(form, sender) {
+  form.inert = true;
+  for (const button of senders(form)) button.disabled = true;
+  const label = sender?.querySelector("span");
+  if (sender?.dataset.busy && label) {
+    sender.dataset.idle = label.textContent;
+    label.textContent = sender.dataset.busy;
   }
 }
 
 function release(form) {
-  const button = sender(form);
   delete form.dataset.busy;
-  button.disabled = false;
-  const label = button.querySelector("span");
-  if (button.dataset.idle && label) label.textContent = button.dataset.idle;
+  form.inert = false;
+  for (const button of senders(form)) {
+    button.disabled = false;
+    const label = button.querySelector("span");
+    if (button.dataset.idle && label) label.textContent = button.dataset.idle;
+    delete button.dataset.idle;
+  }
 }
 
 document.addEventListener("submit", (event) => {
@@ -36,7 +40,8 @@ document.addEventListener("submit", (event) => {
   }
   form.dataset.busy = "";
   // After the browser has read the form: a disabled button is not part of it.
-  setTimeout(() => "busy" in form.dataset && hold(form));
+  const { submitter } = event;
+  setTimeout(() => "busy" in form.dataset && hold(form, submitter));
 }, true);
 
 // Back in the history, a form is there to be used again.
@@ -74,17 +79,24 @@ ready(() => {
     const parse = (page) => new DOMParser().parseFromString(page, "text/html");
     const said = (page) => parse(page).querySelector("h1")?.textContent;
     const isStale = (page) => parse(page).querySelector("h1[data-stale]") !== null;
-    form.addEventListener("htmx:before:request", () => { lost().hidden = true; });
+    form.addEventListener("htmx:before:request", (event) => {
+      lost().hidden = true;
+      // A preview is no submit: the form is held all the same while it is drawn.
+      if (event.target === form) return;
+      form.dataset.busy = "";
+      hold(form, event.target);
+    });
     form.addEventListener("htmx:finally:request", async (event) => {
       const { response, text } = event.detail.ctx;
-      if (response?.raw.ok) return;
+      const isPreview = event.target !== form;
+      if (response?.raw.ok && !isPreview) return;
       const status = response?.raw.status;
       const renewed = status === 400 && isStale(text) && await renew();
       release(form);
-      if (status === 422) return;
+      if (status === 422 || response?.raw.ok) return;
       if (renewed) lost().textContent = lost().dataset.renewed;
       else if (status === 401) lost().textContent = lost().dataset.signedOut;
-      else lost().textContent = (response && said(text)) || noAnswer;
+      else lost().textContent = (response && said(text)) || (isPreview ? lost().dataset.noPreview : noAnswer);
       lost().hidden = false;
       // On a telephone it would stand below the bar of the places.
       lost().scrollIntoView({ block: "center" });

@@ -2,7 +2,7 @@
 
 from sqlalchemy import or_, select
 
-from netfax.faxes.models import Attachment, Delivery, Document, FaxCover, MailboxItem, Reception, Submission
+from netfax.faxes.models import Attachment, Delivery, Document, FaxCover, MailboxItem, Preview, Reception, Submission
 from netfax.monitor.verify.rules import Found, Look, Rule, Words, rows_that
 from netfax.org.models import User
 from netfax.storage.models import Blob
@@ -56,7 +56,7 @@ def find_foreign_items(_look: Look) -> Found:
 
 
 def find_foreign_files(_look: Look) -> Found:
-    """A stored file is of the tenant of each row that refers to it: attachment, cover, document, reception."""
+    """A stored file is of the tenant of each row that refers to it: attachment, cover, document, reception, preview."""
     attached = select(Attachment.blob_id).join(Submission, Submission.id == Attachment.submission_id)
     covers = select(FaxCover.blob_id).join(Submission, Submission.id == FaxCover.submission_id)
     drawn = select(Document.blob_id).join(Submission, Submission.id == Document.submission_id)
@@ -71,6 +71,11 @@ def find_foreign_files(_look: Look) -> Found:
                 select(Reception.blob_id)
                 .join(Blob, Blob.id == Reception.blob_id)
                 .where(Blob.tenant_id != Reception.tenant_id)
+            ),
+            Blob.id.in_(
+                select(Blob.id)
+                .join(Preview, Blob.id.in_((Preview.blob_id, Preview.shown_blob_id)))
+                .where(Blob.tenant_id != Preview.tenant_id)
             ),
         )
     )
