@@ -135,7 +135,9 @@ def test_page_is_a_picture_of_the_width_asked_for_and_kept_privately(
     assert (again.status_code, again.data) == (304, b"")
 
 
-@pytest.mark.parametrize("path", ["page/0.png", "page/3.png", "page/1.png?w=99999", "page/1.png?w=0", "page/x.png"])
+@pytest.mark.parametrize(
+    "path", ["page/0.png", "page/3.png", "page/1.png?w=99999", "page/1.png?w=0", "page/x.png", "page/1.png?turn=45"]
+)
 def test_no_such_page_is_404(portal: Portal, world: World, tmp_path: Path, path: str) -> None:
     fax = receive(world.bob, tmp_path, pages=2)
     assert portal.get(f"/fax/{fax}/{path}").status_code == 404
@@ -150,6 +152,53 @@ def test_fax_is_saved_as_pdf_and_as_the_tiff_that_came(portal: Portal, world: Wo
     assert tiff.data == (tmp_path / "received.tif").read_bytes()
     assert tiff.mimetype == "image/tiff"
     assert tiff.headers["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize("way", ["by a form", "by the script"])
+def test_pages_stay_as_their_owner_has_turned_them(portal: Portal, world: World, tmp_path: Path, way: str) -> None:
+    fax = receive(world.bob, tmp_path, pages=2)
+    assert 'data-turn="0"' in portal.get(f"/fax/{fax}").text
+    headers = {"HX-Request": "true"} if way == "by the script" else {}
+    answer = portal.post(f"/fax/{fax}/turn?page=2", {"turn": "90"}, page="/send", headers=headers)
+    if headers:
+        assert (answer.status_code, answer.data) == (204, b"")
+    else:
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/fax/{fax}?page=2")
+    page = portal.get(f"/fax/{fax}").text
+    assert 'data-turn="90"' in page
+    assert f"/fax/{fax}/page/2.png?w=160&amp;turn=90" in page
+    assert "turn=90" in portal.get(f"/fax/{fax}/print").text
+    assert b"/Rotate 90" in portal.get(f"/fax/{fax}/fax.pdf").data
+    picture = Image.open(BytesIO(portal.get(f"/fax/{fax}/page/1.png?w=160&turn=90").data))
+    assert picture.height == 160
+    # The file that came is as it came.
+    assert portal.get(f"/fax/{fax}/fax.tif").data == (tmp_path / "received.tif").read_bytes()
+
+
+def test_pages_are_turned_by_their_owner_alone(portal: Portal, world: World, built: Built, tmp_path: Path) -> None:
+    fax = receive(world.bob, tmp_path)
+    administrator = open_portal(built)
+    administrator.sign_in("alice@demo")
+    assert administrator.post(f"/fax/{fax}/turn", {"turn": "180"}, page="/send").status_code == 303
+    assert 'data-turn="0"' in portal.get(f"/fax/{fax}").text
+    others = receive(world.alice, tmp_path)
+    assert portal.post(f"/fax/{others}/turn", {"turn": "180"}, page="/send").status_code == 404
+    assert 'data-turn="0"' in administrator.get(f"/fax/{others}").text
+
+
+@pytest.mark.parametrize("turn", ["", "45", "-90", "360", "x"])
+def test_pages_are_turned_by_right_angles(portal: Portal, world: World, tmp_path: Path, turn: str) -> None:
+    fax = receive(world.bob, tmp_path)
+    assert portal.post(f"/fax/{fax}/turn", {"turn": turn}, page="/send").status_code == 400
+
+
+def test_viewer_knows_the_paper_of_every_page(portal: Portal, world: World, tmp_path: Path) -> None:
+    fax = receive(world.bob, tmp_path, pages=2)
+    page = portal.get(f"/fax/{fax}").text
+    # 1,728 dots of 204 an inch and 2,000 rows of 196, at 96 to the inch.
+    assert page.count('data-width="813" data-height="980"') == 2
+    # What is sent and has lost its file is shown as A4, its pictures missing.
+    assert 'data-width="794" data-height="1123"' in portal.get(f"/fax/{item_of(make_delivery(world.bob))}").text
 
 
 @pytest.mark.parametrize("path", ["", "/details", "/print", "/page/1.png", "/fax.pdf", "/fax.tif", "/cancel"])
