@@ -140,8 +140,9 @@ class Document(Base):
 class Preview(Base):
     """A fax as its sender looked at it before he sent it; gone after an hour.
 
-    `blob` are its pages as `Document` has them, with the same `made_of` and `lasting`: sent within that time, it is not
-    drawn again. `shown_blob` are the same pages with the line at the top, where there is one.
+    `blob` are its pages as `Document` has them, with the same `made_of`, `cover_pages` and `lasting`: sent within that
+    time, what is behind the cover is not drawn again. `shown_blob` are the same pages with the line at the top, where
+    there is one.
     """
 
     __tablename__ = "preview"
@@ -155,7 +156,8 @@ class Preview(Base):
     shown_blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
     pages: Mapped[int]
     page_bytes: Mapped[list[int]] = mapped_column(JSON)
-    made_of: Mapped[str] = mapped_column(String(64))
+    made_of: Mapped[str | None] = mapped_column(String(64))
+    cover_pages: Mapped[int] = mapped_column(default=0)
     lasting: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 

@@ -23,7 +23,7 @@ from netfax.faxes.convert import Drawn, Sources, draw, drawn_before, mark_of
 from netfax.faxes.models import Preview
 from netfax.faxes.results import seconds_on_line
 from netfax.faxes.sender import Sender, page_line, senders_of
-from netfax.faxes.submit import FaxRequest, check_request, new_submission, readable_numbers, shown_number
+from netfax.faxes.submit import FaxRequest, check_request, cover_of, new_submission, readable_numbers, shown_number
 from netfax.org.viewer import Viewer
 from netfax.params.service import get_flag
 from netfax.storage.disk import Stored, blob_path, delete_blob, store_file, work_folder
@@ -126,10 +126,12 @@ def _sources(uow: UnitOfWork, viewer: Viewer, request: FaxRequest) -> Sources:
         with upload.path.open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     mark = mark_of(new_submission(viewer, request), digests)
+    cover = cover_of(uow, viewer, request, readable_numbers(uow, viewer, request))
     return Sources(
         [upload.path for upload in request.uploads],
         [upload.name for upload in request.uploads],
         request.look,
+        cover.page if cover is not None else None,
         mark,
         drawn_before(uow, mark, viewer.time_zone),
     )
@@ -163,7 +165,7 @@ def _with_line(drawn: Drawn, line: _Line | None) -> Stored:
         return store_file(folder / "lined.tif")
 
 
-def _record(uow: UnitOfWork, viewer: Viewer, drawn: Drawn, shown: Stored, mark: str) -> str:
+def _record(uow: UnitOfWork, viewer: Viewer, drawn: Drawn, shown: Stored, mark: str | None) -> str:
     blob = add_blob(uow, drawn.file, tenant_id=viewer.tenant_id, media_type=FAX_TIFF)
     own = shown.key != drawn.file.key
     shown_blob = add_blob(uow, shown, tenant_id=viewer.tenant_id, media_type=FAX_TIFF) if own else blob
@@ -175,6 +177,7 @@ def _record(uow: UnitOfWork, viewer: Viewer, drawn: Drawn, shown: Stored, mark: 
         pages=drawn.image.pages,
         page_bytes=list(drawn.image.page_bytes),
         made_of=mark,
+        cover_pages=drawn.cover_pages,
         lasting=drawn.lasting,
     )
     uow.session.add(preview)

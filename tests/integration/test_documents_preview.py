@@ -291,7 +291,11 @@ def test_lines_that_were_damaged_on_the_way_leave_the_others(
 def test_a_page_that_is_nothing_but_noise_does_not_hide_the_others(tmp_path: Path) -> None:
     out = BytesIO()
     writer = FaxTiffWriter(out)
-    pages = [encode(letter(1728, 500)), Random(1).randbytes(4000), encode(letter(1728, 700))]
+    pages = [
+        Bits.of_image(letter(1728, 500)).coded(),
+        Random(1).randbytes(4000),
+        Bits.of_image(letter(1728, 700)).coded(),
+    ]
     for coded, rows in zip(pages, (500, 600, 700), strict=True):
         writer.add([coded], width=1728, rows=rows)
     path = put(tmp_path, "noise.tif", out.getvalue())

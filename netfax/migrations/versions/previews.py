@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010_previews"
-down_revision = "0008_documents_are_drawn_once"
+down_revision = "0009_covers"
 branch_labels = None
 depends_on = None
 
@@ -20,7 +20,8 @@ def upgrade() -> None:
         sa.Column("shown_blob_id", sa.Integer(), nullable=False),
         sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("page_bytes", sa.JSON(), nullable=False),
-        sa.Column("made_of", sa.String(64), nullable=False),
+        sa.Column("made_of", sa.String(64), nullable=True),
+        sa.Column("cover_pages", sa.Integer(), nullable=False),
         sa.Column("lasting", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["blob_id"], ["blob.id"], name=op.f("fk_preview_blob_id")),
