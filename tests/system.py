@@ -77,13 +77,13 @@ class System:
         accounts = json.loads((self.home / "first-accounts.json").read_text())
         return {account["login"]: account["password"] for account in accounts}
 
-    def add_user(self, name: str, identity: str) -> str:
+    def add_user(self, name: str, identity: str, role: Role = Role.USER) -> str:
         """A user of the demo domain with a number; his login. `users` has his password."""
         password = secrets.token_urlsafe()
         engine = make_engine(self._database)
         with unit_of_work(engine) as uow:
             domain = find_user(uow, self.demo_user).tenant
-            give_number(uow, add_user(uow, domain, name, password, Role.USER), identity)
+            give_number(uow, add_user(uow, domain, name, password, role), identity)
         engine.dispose()
         login = f"{name}@{domain.name}"
         self.users[login] = password

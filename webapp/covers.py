@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -33,6 +34,13 @@ class Editor:
     problems: Sequence[Problem] = ()
     theirs: str = ""
     shown: Preview | None = None
+
+
+@blueprint.url_value_preprocessor
+def _only_keys(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """No template has a key that a database refuses."""
+    if values and not str(values.get("key", "")).isprintable():
+        raise NotFound()
 
 
 @blueprint.get("/covers")

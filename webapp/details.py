@@ -21,6 +21,8 @@ class Details:
 
     row: FaxRow
     pages: int
+    cover: str
+    cover_text: str
     attachments: list[str]
     priority: Priority | None
     planned_at: datetime | None
@@ -34,9 +36,12 @@ def read_details(uow: UnitOfWork, viewer: Viewer, fax: str) -> Details:
     """The details of a fax that the viewer may see; `NotFound` otherwise."""
     item = get_item(uow, viewer, fax)
     delivery, reception = item.delivery, item.reception
+    cover = delivery.submission.cover if delivery else None
     return Details(
         row=fax_row(uow, viewer, item),
         pages=page_count(item),
+        cover=cover.name if cover else "",
+        cover_text=cover.text if cover else "",
         attachments=[attachment.name for attachment in delivery.submission.attachments] if delivery else [],
         priority=delivery.priority if delivery else None,
         planned_at=delivery.planned_at if delivery else None,

@@ -294,6 +294,12 @@ def test_it_is_deleted_once_that_was_asked(portal: Portal, template: str) -> Non
     assert portal.get(f"/covers/{template}").status_code == 404
 
 
+@pytest.mark.parametrize("key", ["%00", "nothing", "..%2f..%2fetc", "00000000-0000-0000-0000-000000000000", "x" * 500])
+def test_an_address_that_is_no_templates_is_no_page(portal: Portal, key: str) -> None:
+    portal.sign_in("alice@demo")
+    assert portal.get(f"/covers/{key}").status_code == 404
+
+
 def test_ours_are_shown_without_a_way_to_save(portal: Portal) -> None:
     portal.sign_in("alice@demo")
     page = portal.get("/covers/standard").text
