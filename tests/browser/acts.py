@@ -28,7 +28,7 @@ def speak(page: Page, language: str) -> None:
 def send(page: Page, numbers: str, files: list[Path], *, title: str = "") -> None:
     """Fill the form and send it; the next page is the queue, or the form with its problems."""
     fill_in(page, numbers, files, title=title)
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
 
 
 def fill_in(page: Page, numbers: str, files: list[Path], *, title: str = "") -> None:

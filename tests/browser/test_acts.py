@@ -35,7 +35,7 @@ def plan(page: Page, title: str, letter: Path) -> Locator:
     page.fill("#numbers", BUSY)
     page.fill("#title", title)
     page.set_input_files("#attachments", letter)
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     page.wait_for_url("**/queue")
     row = page.locator("tr", has_text=title)
     expect_state(row, "scheduled")
@@ -113,7 +113,7 @@ def test_doubled_click_and_a_repeated_request_are_one_fax_without_scripts(as_sen
         page.fill(f"#{name}", text)
     page.set_input_files("#attachments", letter)
     hidden = {name: page.locator(f"#send-form [name={name}]").input_value() for name in ("csrf_token", "nonce")}
-    page.dblclick(".form-acts button")
+    page.dblclick(".form-acts .btn-primary")
     page.wait_for_url("**/queue")
     # What a browser or a proxy does that has lost the answer.
     file = FilePayload(name=letter.name, mimeType="image/tiff", buffer=letter.read_bytes())
@@ -133,7 +133,7 @@ def test_form_that_is_sent_edited_after_going_back_is_another_fax(as_sender: New
     page.fill("#numbers", BUSY)
     page.fill("#title", "After the edit")
     page.set_input_files("#attachments", letter)
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     page.wait_for_url("**/queue")
     for title in ("Before the edit", "After the edit"):
         expect(page.locator("tr", has_text=title)).to_have_count(1)

@@ -11,7 +11,7 @@ from tests.browser.conftest import NARROW, WIDE, NewPage
 from tests.e2e.helpers import BOB, call_ended, call_in
 from tests.pages import make_tiff
 from tests.system import System
-from webapp.pages import SCREEN
+from webapp.pictures import SCREEN
 
 # A call takes 25 to 30 s, and another may be before it.
 A_CALL = 150_000
@@ -97,7 +97,7 @@ def test_problems_stand_beside_their_fields_and_the_chosen_files_stay(as_sender:
     expect(page.locator("#title")).to_have_value("Kept")
     expect(page.locator("[data-files]")).to_contain_text("letter.pdf")
     assert page.locator("#attachments").evaluate("input => input.files.length") == 1
-    expect(page.locator(".form-acts button")).to_be_enabled()
+    expect(page.locator(".form-acts .btn-primary")).to_be_enabled()
     assert barriers(page) == []
 
 
@@ -118,12 +118,12 @@ def test_form_from_before_another_sign_in_says_so_and_keeps_what_was_written(
     other.context.clear_cookies()
     sign_in(other, sender, system.users[sender])
     speak(other, "en")
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     expect(page.locator("#send-lost")).to_contain_text("You have signed in anew since you opened this form.")
     expect(page.locator("#title")).to_have_value("Written before")
-    expect(page.locator(".form-acts button")).to_be_enabled()
+    expect(page.locator(".form-acts .btn-primary")).to_be_enabled()
     assert barriers(page) == []
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     page.wait_for_url("**/queue")
     expect(page.locator("#list")).to_contain_text("Written before")
 
@@ -137,21 +137,21 @@ def test_form_of_another_user_is_not_sent_as_his_who_has_signed_in_since(
     sign_in(other, "bob@demo", system.users["bob@demo"])
     speak(other, "en")
     for _ in range(2):
-        page.click(".form-acts button")
+        page.click(".form-acts .btn-primary")
         expect(page.locator("#send-lost")).to_contain_text("This form is no longer valid.")
 
 
 def test_form_outlives_its_session(system: System, as_sender: NewPage, sender: str, letter: Path) -> None:
     page = written(system, as_sender, letter, "Outlived")
     page.context.clear_cookies()
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     expect(page.locator("#send-lost")).to_contain_text("what you have written stays here")
     other = page.context.new_page()
     sign_in(other, sender, system.users[sender])
     speak(other, "en")
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     expect(page.locator("#send-lost")).to_contain_text("You have signed in anew")
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     page.wait_for_url("**/queue")
     expect(page.locator("#list")).to_contain_text("Outlived")
 
@@ -173,7 +173,7 @@ def test_send_without_an_answer_says_where_to_look(system: System, as_sender: Ne
     page = written(system, as_sender, letter)
     page.route("**/send", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     page.set_viewport_size({"width": 390, "height": 560})
-    page.click(".form-acts button")
+    page.click(".form-acts .btn-primary")
     expect(page.locator("#send-lost")).to_contain_text("No answer from the system. Look at the send queue")
     # The page glides there, so it may take a moment.
     page.wait_for_function(
@@ -183,7 +183,7 @@ def test_send_without_an_answer_says_where_to_look(system: System, as_sender: Ne
             return said.height > 0 && said.bottom < place(".rail").top;
         }"""
     )
-    expect(page.locator(".form-acts button")).to_be_enabled()
+    expect(page.locator(".form-acts .btn-primary")).to_be_enabled()
     assert page.locator("#attachments").evaluate("input => input.files.length") == 1
 
 
@@ -194,12 +194,12 @@ def test_double_click_sends_one_form(as_sender: NewPage, letter: Path) -> None:
     page.goto("/send")
     page.fill("#numbers", "772100x")
     page.set_input_files("#attachments", letter)
-    page.dblclick(".form-acts button")
+    page.dblclick(".form-acts .btn-primary")
     expect(page.locator("#problems-numbers .problem")).to_have_count(1)
     assert len(posts) == 1
     # And it can be sent again once the answer is there.
-    page.click(".form-acts button")
-    expect(page.locator(".form-acts button")).to_be_enabled()
+    page.click(".form-acts .btn-primary")
+    expect(page.locator(".form-acts .btn-primary")).to_be_enabled()
     assert len(posts) == 2
 
 

@@ -212,7 +212,7 @@ def test_what_cannot_be_drawn_has_no_preview_and_leaves_nothing(world: World, up
 def test_without_the_line_the_pages_are_shown_as_they_are(world: World, upload: Upload) -> None:
     lined = make_preview(world.alice, FaxRequest(FAR, [upload]))
     with unit_of_work() as uow:
-        set_param(uow, "page_header", "off")
+        set_param(uow, "page_header", "off", by="test")
     made = make_preview(world.alice, FaxRequest(FAR, [upload]))
     assert made.to == ""
     with reading() as uow:

@@ -137,7 +137,7 @@ def test_busy_desk_is_said_above_the_form(portal: Portal, monkeypatch: pytest.Mo
 
 def test_preview_takes_as_much_as_a_fax(portal: Portal) -> None:
     with unit_of_work() as uow:
-        set_param(uow, "max_attachment", "1024")
+        set_param(uow, "max_attachment", "1024", by="test")
     large = PAGE + bytes(900 * 1024)
     assert portal.post("/send/preview", fax(large), page="/send").status_code == 200
     answer = portal.post("/send/preview", fax(bytes(5 * 1024 * 1024)), page="/send")
