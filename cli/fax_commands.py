@@ -1,5 +1,6 @@
 """`netfax send | queue | inbox | sent | receiving | save`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,8 +18,10 @@ from netfax.faxes import live
 from netfax.faxes.models import Direction, MailboxItem, Priority, Reception
 from netfax.faxes.plans import read_time
 from netfax.faxes.results import CAUSES, detail_text
+from netfax.faxes.search import found_in_text
 from netfax.faxes.states import STATE_INFO
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
+from netfax.ocr.service import turns_of
 from netfax.org.service import find_user
 from netfax.org.viewer import Viewer
 from netfax.storage.service import path_of
@@ -26,6 +29,9 @@ from netfax.storage.service import path_of
 json_option = click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
 user_option = click.option("--user", "login", required=True, help="Whose, as he signs in: name or name@domain.")
 page_option = click.option("--page", default=1, type=click.IntRange(1, lists.LAST_PAGE), help="Which page of the list.")
+search_option = click.option(
+    "--search", default="", help="Those alone that have these words: number, name, title, station id, text."
+)
 
 PAGE_SIZE = 50
 TIFF_ENDS = (".tif", ".tiff")
@@ -130,29 +136,33 @@ def send(
 @click.command()
 @user_option
 @page_option
+@search_option
 @json_option
 @on_installation
-def queue(login: str, page: int, json_wanted: bool) -> None:
+def queue(login: str, page: int, search: str, json_wanted: bool) -> None:
     """What waits or is on the line now (发送队列), with live progress."""
     with reading() as uow:
-        items = lists.send_queue(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
+        items = lists.send_queue(uow, viewer_of(uow, login), search=search, page=page, size=PAGE_SIZE).rows
         rows = [outgoing_row(item) for item in items]
+        _add_found(uow, rows, items, search)
     # The id that `netfax send` has printed, and that every command takes.
     columns = ("number", "delivery", "to", "title", "state", "cause", "tries", "next_try_at", "pages", "progress")
     empty = say("The queue is empty; `netfax send` fills it.", "发送队列为空；用 `netfax send` 发送传真。")
-    listing(columns, rows, json_wanted=json_wanted, empty=empty)
+    listing((*columns, *_found_columns(search)), rows, json_wanted=json_wanted, empty=_empty(search, empty))
 
 
 @click.command()
 @user_option
 @page_option
+@search_option
 @json_option
 @on_installation
-def sent(login: str, page: int, json_wanted: bool) -> None:
+def sent(login: str, page: int, search: str, json_wanted: bool) -> None:
     """Faxes that have ended (已发传真)."""
     with reading() as uow:
-        items = lists.sent_list(uow, viewer_of(uow, login), page=page, size=PAGE_SIZE).rows
+        items = lists.sent_list(uow, viewer_of(uow, login), search=search, page=page, size=PAGE_SIZE).rows
         rows = [outgoing_row(item) for item in items]
+        _add_found(uow, rows, items, search)
     columns = (
         "number",
         "delivery",
@@ -170,19 +180,22 @@ def sent(login: str, page: int, json_wanted: bool) -> None:
     empty = say(
         "No fax has ended yet; `netfax queue` shows what waits.", "还没有已结束的传真；用 `netfax queue` 查看队列。"
     )
-    listing(columns, rows, json_wanted=json_wanted, empty=empty)
+    listing((*columns, *_found_columns(search)), rows, json_wanted=json_wanted, empty=_empty(search, empty))
 
 
 @click.command()
 @user_option
 @page_option
+@search_option
 @json_option
 @on_installation
-def inbox(login: str, page: int, json_wanted: bool) -> None:
+def inbox(login: str, page: int, search: str, json_wanted: bool) -> None:
     """Received faxes of a user (收件箱)."""
     with reading() as uow:
-        items = lists.mailbox(uow, viewer_of(uow, login), Direction.IN, page=page, size=PAGE_SIZE).rows
+        viewer = viewer_of(uow, login)
+        items = lists.mailbox(uow, viewer, Direction.IN, search=search, page=page, size=PAGE_SIZE).rows
         rows = [incoming_row(item) for item in items]
+        _add_found(uow, rows, items, search)
     for row in rows:
         # R3.7: what was handed over inside has no caller's number.
         row["from"] = row["caller"] or (say("Internal", "内部") if row["sender"] else "")
@@ -190,7 +203,7 @@ def inbox(login: str, page: int, json_wanted: bool) -> None:
     empty = say(
         "The inbox is empty; callers fax to this user's number.", "收件箱为空；发往该用户号码的传真会出现在这里。"
     )
-    listing(columns, rows, json_wanted=json_wanted, empty=empty)
+    listing((*columns, *_found_columns(search)), rows, json_wanted=json_wanted, empty=_empty(search, empty))
 
 
 @click.command()
@@ -232,10 +245,30 @@ def save(uuid: str, login: str, out: Path) -> None:
         raise NotAFaxFile(name=out.name)
     with reading() as uow:
         blob = lists.image_of(lists.get_item(uow, viewer_of(uow, login), uuid))
+        turns = turns_of(uow, blob) or ()
     if end in TIFF_ENDS:
         out.write_bytes(path_of(blob).read_bytes())
     else:
-        to_pdf(path_of(blob), out)
+        to_pdf(path_of(blob), out, turns)
+
+
+def _add_found(uow: UnitOfWork, rows: Sequence[dict[str, object]], items: Sequence[MailboxItem], search: str) -> None:
+    """Add to the rows of a search where the text of their pages has it: the page and a piece of it, or nothing."""
+    if not search:
+        return
+    found = found_in_text(uow, items, search)
+    for row, item in zip(rows, items, strict=True):
+        there = found.get(item.id)
+        row["found_page"], row["found"] = (there.page, there.text) if there else (None, "")
+
+
+def _found_columns(search: str) -> tuple[str, ...]:
+    return ("found_page", "found") if search else ()
+
+
+def _empty(search: str, otherwise: str) -> str:
+    nothing = say(f"Nothing was found for “{search}”.", f"没有找到与“{search}”匹配的传真。")
+    return nothing if search else otherwise
 
 
 def outgoing_row(item: MailboxItem) -> dict[str, object]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "again": "act_commands.again",
     "save": "fax_commands.save",
     "convert": "convert_command.convert",
+    "ocr": "ocr_commands.ocr",
     "verify": "inspect_commands.verify_command",
     "trace": "inspect_commands.trace",
     "alarm": "inspect_commands.alarm",

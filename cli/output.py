@@ -167,6 +167,8 @@ _HEADINGS_ZH = {
     "delivery": "发送编号",
     "detail": "说明",
     "ended_at": "结束时间",
+    "found": "匹配内容",
+    "found_page": "匹配页",
     "from": "来自",
     "host": "主机",
     "kind": "类型",

@@ -48,6 +48,8 @@ RUN_PACKAGES = (
     "libpango-1.0-0",  # WeasyPrint
     "libpangoft2-1.0-0",
     "libharfbuzz-subset0",
+    "tesseract-ocr",  # turns received pages upright, and reads them where that is switched on
+    "tesseract-ocr-chi-sim",
 )
 # The unit tests run on both databases and hold PDFs against another reader.
 CHECK_PACKAGES = ("postgresql", "poppler-utils")
@@ -58,10 +60,7 @@ TEST_PACKAGES = (
     "strace",  # … an fsync that fails
 )
 BENCH_PACKAGES = (
-    "ghostscript",  # what our pages are measured by …
-    "tesseract-ocr",  # … and who reads them
-    "tesseract-ocr-eng",
-    "tesseract-ocr-chi-sim",
+    "ghostscript",  # what our pages are measured by
 )
 PACKAGES = {
     "run": RUN_PACKAGES,

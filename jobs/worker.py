@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import netfax.models  # noqa: F401 - relationships between rooms need every model
 from jobs import outbound  # noqa: F401 - loaded once here, not at the first job
+from jobs.reading import start_reading
 from netfax.db import unit_of_work
 from netfax.documents.workshop import keep_spares
 from netfax.faxes.draw_queue import let_go_drawings
@@ -38,6 +39,7 @@ def main(name: str) -> None:
     _let_go_drawings()
     if name == Job.CONVERT.value.queue:
         keep_spares()
+        start_reading(stop)
     connection = Redis.from_url(settings().redis_url)
     make_worker(name, connection).work(logging_level="WARNING")
     stop.set()

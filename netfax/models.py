@@ -7,6 +7,7 @@ import netfax.faxes.models
 import netfax.lease
 import netfax.lines.models
 import netfax.monitor.models
+import netfax.ocr.models
 import netfax.org.models
 import netfax.params.models
 import netfax.storage.models  # noqa: F401 - importing them is what this module is for

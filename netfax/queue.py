@@ -17,12 +17,13 @@ log = structlog.get_logger()
 
 REDIS_TIMEOUT_SECONDS = 3
 JOB_TIMEOUT_SECONDS = 600
-# The dispatcher sleeps on this list; a word on it wakes it.
+# The dispatcher and the reader of pages sleep on these lists; a word on one wakes it.
 WAKE_DISPATCHER = "netfax:wake:dispatcher"
+WAKE_READER = "netfax:wake:reader"
 
 
 class JobName(NamedTuple):
-    """A queue and the dotted name of the function that its worker runs."""
+    """A queue and the dotted name of the function that its worker runs; none where a word on the list is all."""
 
     queue: str
     function: str
@@ -36,7 +37,8 @@ class Job(Enum):
     PLACE_CALLS = JobName("calls", "ami_bridge.intake.place_calls")
     HANG_UP = JobName("calls", "ami_bridge.intake.hang_up")
     RELOAD_GATEWAY = JobName("calls", "ami_bridge.intake.reload_gateway")
-    WAKE_DISPATCHER = JobName("", "")
+    WAKE_DISPATCHER = JobName(WAKE_DISPATCHER, "")
+    WAKE_READER = JobName(WAKE_READER, "")
 
 
 @cache
@@ -73,8 +75,8 @@ def send(job: Job, *ids: str) -> bool:
     Jobs of the queue `calls` go to the gateway that `ids[0]` names.
     """
     try:
-        if job is Job.WAKE_DISPATCHER:
-            redis().lpush(WAKE_DISPATCHER, "1")
+        if not job.value.function:
+            redis().lpush(job.value.queue, "1")
             return True
         name = calls_queue(ids[0]) if job.value.queue == "calls" else job.value.queue
         queue(name, redis()).enqueue(job.value.function, *ids, result_ttl=0, failure_ttl=3600)

@@ -14,8 +14,8 @@ const icons = [
   "chevrons-right", "circle-check", "circle-minus", "circle-x", "clock", "copy", "download", "eye", "eye-off", "id",
   "inbox", "info-circle", "keyboard", "language", "list-details", "logout", "mail-forward", "maximize", "moon",
   "paperclip", "pencil", "phone-incoming", "phone-outgoing", "player-pause", "player-play", "plug-connected-x",
-  "printer", "refresh", "rotate", "rotate-2", "rotate-clockwise", "send", "template", "trash", "user-circle",
-  "zoom-in", "zoom-out",
+  "printer", "refresh", "rotate", "rotate-2", "rotate-clockwise", "search", "send", "template", "trash",
+  "user-circle", "zoom-in", "zoom-out",
 ];
 
 // One symbol an icon; colour and size come from where it is used.

@@ -11,7 +11,7 @@ from netfax.faxes.listing import Page, just_ended, send_queue, sent_list
 from netfax.faxes.models import MailboxItem
 from webapp.details import read_details
 from webapp.identity import me, viewer
-from webapp.paging import page_wanted
+from webapp.paging import page_wanted, searched
 from webapp.rows import FaxRow, fax_rows
 from webapp.shown import priorities
 from webapp.times import zone
@@ -30,6 +30,7 @@ class Queue:
 
     rows: list[FaxRow]
     page: Page[MailboxItem]
+    search: str
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ def queue_rows() -> str:
 
 @blueprint.get("/sent")
 def sent() -> str:
+    search, size = searched(), me().rows_per_page
     with reading() as uow:
-        found = page_wanted(lambda number: sent_list(uow, viewer(), page=number, size=me().rows_per_page))
-        page = Page(fax_rows(uow, viewer(), found.rows), found.total, found.number, found.size)
-    return render_template("sent.html", page=page)
+        found = page_wanted(lambda number: sent_list(uow, viewer(), search=search, page=number, size=size))
+        page = Page(fax_rows(uow, viewer(), found.rows, search), found.total, found.number, found.size)
+    return render_template("sent.html", page=page, search=search)
 
 
 @blueprint.get("/fax/<uuid:fax>/details")
@@ -74,12 +76,13 @@ def details_page(fax: str, change: Change = Change()) -> str:
 
 
 def _read_queue() -> Queue:
+    search, size = searched(), me().rows_per_page
     with reading() as uow:
-        page = page_wanted(lambda number: send_queue(uow, viewer(), page=number, size=me().rows_per_page))
+        page = page_wanted(lambda number: send_queue(uow, viewer(), search=search, page=number, size=size))
         since = now() - STAYS_IN_SIGHT
-        ended = just_ended(uow, viewer(), since, most=MOST_IN_SIGHT) if page.number == 1 else []
-        rows = fax_rows(uow, viewer(), sorted([*page.rows, *ended], key=lambda item: item.id, reverse=True))
-    return Queue(with_progress(rows), page)
+        ended = just_ended(uow, viewer(), since, search=search, most=MOST_IN_SIGHT) if page.number == 1 else []
+        rows = fax_rows(uow, viewer(), sorted([*page.rows, *ended], key=lambda item: item.id, reverse=True), search)
+    return Queue(with_progress(rows), page, search)
 
 
 def with_progress(rows: list[FaxRow]) -> list[FaxRow]:

@@ -13,7 +13,7 @@ from netfax.faxes.models import Direction
 from netfax.numbers.write import display
 from netfax.org.homes import home_of
 from webapp.identity import me, viewer
-from webapp.paging import page_wanted
+from webapp.paging import page_wanted, searched
 from webapp.rows import FaxRow, fax_rows
 
 blueprint = Blueprint("mailbox", __name__)
@@ -39,6 +39,7 @@ class Inbox:
     page: Page[FaxRow]
     arriving: list[Arriving]
     unread: int
+    search: str
 
 
 @blueprint.get("/")
@@ -61,8 +62,9 @@ def _read_inbox() -> Inbox:
     with reading() as uow:
         home = home_of(uow, viewer())
         size = me().rows_per_page
-        found = page_wanted(lambda number: mailbox(uow, viewer(), Direction.IN, page=number, size=size))
-        page = Page(fax_rows(uow, viewer(), found.rows), found.total, found.number, found.size)
+        search = searched()
+        found = page_wanted(lambda number: mailbox(uow, viewer(), Direction.IN, search=search, page=number, size=size))
+        page = Page(fax_rows(uow, viewer(), found.rows, search), found.total, found.number, found.size)
         arriving = [
             Arriving(
                 reception.id,
@@ -73,7 +75,7 @@ def _read_inbox() -> Inbox:
             for reception in receive_queue(uow, viewer())
         ]
         count = unread(uow, viewer())
-    return Inbox(page, _with_progress(arriving), count)
+    return Inbox(page, _with_progress(arriving), count, search)
 
 
 def _with_progress(calls: list[Arriving]) -> list[Arriving]:

@@ -10,6 +10,7 @@ from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.documents.preview import TURNS, to_pdf
 from netfax.faxes.listing import get_item, image_of, keep_turn, mark_read
 from netfax.faxes.models import MailboxItem
+from netfax.ocr.service import turn_of, turns_of
 from netfax.storage.disk import work_folder
 from netfax.storage.service import path_of
 from webapp import pictures
@@ -22,19 +23,29 @@ blueprint = Blueprint("pages", __name__)
 
 @dataclass(frozen=True)
 class Image:
-    """The stored pages of a fax that the viewer may see, and how they are turned: degrees, clockwise."""
+    """The stored pages of a fax that the viewer may see, and how they are turned: degrees, clockwise.
+
+    `upright` makes each stand, as far as is known, None while it is being found out; `turn` is the reader's own, for
+    all of them and beside that.
+    """
 
     number: int
     path: Path
     sha256: str
     pages: int
+    upright: tuple[int, ...] | None
     turn: int
 
     @classmethod
-    def of(cls, item: MailboxItem) -> "Image":
+    def of(cls, uow: UnitOfWork, item: MailboxItem) -> "Image":
         """`NoPages` while there are none."""
         blob = image_of(item)
-        return cls(item.id, path_of(blob), blob.sha256, page_count(item), item.turn)
+        return cls(item.id, path_of(blob), blob.sha256, page_count(item), turns_of(uow, blob), item.turn)
+
+    @property
+    def turns(self) -> list[int]:
+        """How each page is shown."""
+        return [(turn_of(self.upright or (), page) + self.turn) % 360 for page in range(1, self.pages + 1)]
 
 
 @blueprint.get("/fax/<uuid:fax>")
@@ -44,7 +55,7 @@ def view(fax: object) -> str:
     if row.unread:
         with unit_of_work() as uow:
             mark_read(viewer(), get_item(uow, viewer(), str(fax)))
-    leaves = pictures.leaves(image.path, image.pages) if image else []
+    leaves = pictures.leaves(image.path, image.pages, image.upright or ()) if image else []
     return render_template(
         "viewer.html",
         fax=row,
@@ -82,7 +93,7 @@ def picture(fax: object, page: int) -> Response:
     image = _image(str(fax))
     if not 1 <= page <= image.pages:
         abort(404)
-    return pictures.answer(image.path, image.sha256, page)
+    return pictures.answer(image.path, image.sha256, page, image.upright)
 
 
 @blueprint.get("/fax/<uuid:fax>/fax.pdf")
@@ -90,7 +101,7 @@ def pdf(fax: object) -> Response:
     image = _image(str(fax))
     with work_folder() as folder:
         target = folder / "fax.pdf"
-        to_pdf(image.path, target, turn=image.turn)
+        to_pdf(image.path, target, image.turns)
         response = make_response(target.read_bytes())
     response.mimetype = "application/pdf"
     response.headers.set("Content-Disposition", "attachment", filename=f"fax-{image.number}.pdf")
@@ -108,9 +119,9 @@ def tiff(fax: object) -> Response:
 def _shown(uow: UnitOfWork, fax: str) -> tuple[FaxRow, Image | None]:
     """A fax, and its pages where there are any."""
     item = get_item(uow, viewer(), fax)
-    return fax_row(uow, viewer(), item), Image.of(item) if page_count(item) else None
+    return fax_row(uow, viewer(), item), Image.of(uow, item) if page_count(item) else None
 
 
 def _image(fax: str) -> Image:
     with reading() as uow:
-        return Image.of(get_item(uow, viewer(), fax))
+        return Image.of(uow, get_item(uow, viewer(), fax))

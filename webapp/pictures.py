@@ -6,6 +6,7 @@ others wait for it and find theirs. Who may see a page is decided before anybody
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from flask import Response, abort, request
 
 from netfax.documents.errors import DamagedDocument, PageMissing
 from netfax.documents.preview import TURNS, page_pngs, papers
+from netfax.ocr.service import turn_of
 
 # Pixels of a page's width, before it is turned.
 THUMBNAIL, SCREEN, SHARP = 160, 1100, 1728
@@ -23,23 +25,32 @@ MOST_BYTES = 32 * 1024 * 1024
 LOCKS = 32
 CSS_DPI = 96
 A4 = (794, 1123)
+SIDEWAYS = (90, 270)
 KEEP_IN_BROWSER = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One page as a picture: of the fax in this file with this digest, so wide and turned clockwise."""
+    """One page as a picture: of the fax in this file with this digest, so wide.
+
+    It is turned clockwise by what makes it `upright`, given for the pages from the first on, and by `turn`.
+    """
 
     path: Path
     sha256: str
     page: int
     width: int
-    turn: int
+    turn: int = 0
+    upright: Sequence[int] = ()
+
+    @property
+    def turned(self) -> int:
+        return (turn_of(self.upright, self.page) + self.turn) % 360
 
     @property
     def name(self) -> str:
         """The same for the same picture, and for no other."""
-        return f"{self.sha256[:32]}-{self.page}-{self.width}-{self.turn}"
+        return f"{self.sha256[:32]}-{self.page}-{self.width}-{self.turned}"
 
 
 class Pictures:
@@ -62,7 +73,8 @@ class Pictures:
 
     def _draw(self, sheet: Sheet, first: int, run: int) -> bytes:
         wanted: bytes | None = None
-        drawn = page_pngs(sheet.path, first, run, width=sheet.width, turn=sheet.turn)
+        turns = [replace(sheet, page=page).turned for page in range(first, first + run)]
+        drawn = page_pngs(sheet.path, first, turns, width=sheet.width)
         for page, picture in enumerate(drawn, start=first):
             if picture is not None:
                 self._keep(replace(sheet, page=page).name, picture)
@@ -92,19 +104,22 @@ class Pictures:
 pictures = Pictures()
 
 
-def answer(path: Path, sha256: str, page: int) -> Response:
-    """The picture that the request asks for by `w` and `turn`; kept by the reader's own browser alone."""
+def answer(path: Path, sha256: str, page: int, upright: Sequence[int] | None = ()) -> Response:
+    """The picture that the request asks for by `w` and `turn`; kept by the reader's own browser alone.
+
+    `upright` is None while it is being found out: the browser asks again then.
+    """
     width, turn = request.args.get("w", SCREEN, type=int), request.args.get("turn", 0, type=int)
     if width not in RUNS or turn not in TURNS:
         abort(404)
-    sheet = Sheet(path, sha256, page, width, turn)
+    sheet = Sheet(path, sha256, page, width, turn, upright or ())
     if sheet.name in request.if_none_match:
         response = Response(status=304)
     else:
         response = Response(pictures.png(sheet), mimetype="image/png")
     response.set_etag(sheet.name)
     response.cache_control.private = True
-    response.cache_control.max_age = KEEP_IN_BROWSER
+    response.cache_control.max_age = 0 if upright is None else KEEP_IN_BROWSER
     return response
 
 
@@ -117,12 +132,15 @@ class Leaf:
     height: int
 
 
-def leaves(path: Path, pages: int) -> list[Leaf]:
-    """So many pages; one that the file does not have is as large as A4."""
+def leaves(path: Path, pages: int, upright: Sequence[int] = ()) -> list[Leaf]:
+    """So many pages, each as it stands upright; one that the file does not have is as large as A4."""
     try:
         there = papers(path)
     except FileNotFoundError:
         there = []
     sizes = [(round(paper.width * CSS_DPI), round(paper.height * CSS_DPI)) for paper in there[:pages]]
     sizes += [A4] * (pages - len(sizes))
-    return [Leaf(page, *size) for page, size in enumerate(sizes, start=1)]
+    return [
+        Leaf(page, *(size[::-1] if turn_of(upright, page) in SIDEWAYS else size))
+        for page, size in enumerate(sizes, start=1)
+    ]

@@ -1,13 +1,14 @@
 """A fax as lists and pages show it: plain values, read while the transaction is open."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from netfax.db import UnitOfWork
 from netfax.faxes.listing import open_attempt
 from netfax.faxes.live import Progress, page_on_the_line
 from netfax.faxes.models import Delivery, MailboxItem, Reception
+from netfax.faxes.search import Found, found_in_text
 from netfax.faxes.states import DeliveryState
 from netfax.numbers.home import Home
 from netfax.numbers.write import display
@@ -64,6 +65,8 @@ class FaxRow:
     call_id: str
     first_page: int
     progress: Progress | None = None
+    # Where the text of its pages has what was searched.
+    found: Found | None = None
 
     @property
     def page_now(self) -> int:
@@ -83,18 +86,20 @@ def fax_row(uow: UnitOfWork, viewer: Viewer, item: MailboxItem) -> FaxRow:
     return fax_rows(uow, viewer, [item])[0]
 
 
-def fax_rows(uow: UnitOfWork, viewer: Viewer, items: Sequence[MailboxItem]) -> list[FaxRow]:
-    """Faxes that the viewer may see, in the order given."""
+def fax_rows(uow: UnitOfWork, viewer: Viewer, items: Sequence[MailboxItem], search: str = "") -> list[FaxRow]:
+    """Faxes that the viewer may see, in the order given, with what their text has of a search."""
+    found = found_in_text(uow, items, search)
     around = Surroundings.read(uow, viewer)
     again = sent_again(uow, viewer, [item.delivery_id for item in items if item.delivery_id is not None])
     rows = []
     for item in items:
         if item.reception is not None:
-            rows.append(_incoming(item, item.reception, around))
+            row = _incoming(item, item.reception, around)
         elif item.delivery is not None:
-            rows.append(_outgoing(item, item.delivery, around, tuple(again.get(item.delivery.id, ()))))
+            row = _outgoing(item, item.delivery, around, tuple(again.get(item.delivery.id, ())))
         else:
             raise ValueError(f"mailbox item {item.id} has neither delivery nor reception")
+        rows.append(replace(row, found=found.get(item.id)))
     return rows
 
 

@@ -21,4 +21,7 @@ UNPACK_SECONDS = 20.0
 # A mail itself, and the attachments that are faxed with it.
 MAX_MAIL_PARTS = 21
 PREVIEW_SECONDS = 15.0
+# Tesseract, for one page.
+READER_SECONDS = 60.0
+READER_MEMORY = 1 * 1024 * 1024 * 1024
 WORKER_OUTPUT_BYTES = 128 * 1024 * 1024

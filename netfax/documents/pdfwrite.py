@@ -1,6 +1,7 @@
 """A PDF around Group 4 strips, byte for byte as they stand in the TIFF (ISO 32000-1, 7.4.6 CCITTFaxDecode)."""
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import BinaryIO
 
 from netfax.documents.paper import paper_of
@@ -42,12 +43,13 @@ class _PdfFile:
         self._out.write(f"trailer\n<< /Size {size} /Root {root} 0 R >>\nstartxref\n{start}\n%%EOF\n".encode("ascii"))
 
 
-def write_pdf(source: BinaryIO, pages: Sequence[TiffPage], out: BinaryIO, *, turn: int = 0) -> None:
-    """A page for each of the `embeddable` pages, in the size that it has on paper, shown turned clockwise by `turn`."""
+def write_pdf(source: BinaryIO, pages: Sequence[TiffPage], out: BinaryIO, turns: Sequence[int] = ()) -> None:
+    """A page for each of the `embeddable` pages, in the size that it has on paper, to be shown turned by `turns`."""
     pdf = _PdfFile(out)
     # Each page is three objects: the image, what is drawn, the page; the tree of pages comes after them all.
     tree = 3 * len(pages) + 1
-    kids = " ".join(f"{_add_page(pdf, source, page, tree, turn)} 0 R" for page in pages)
+    turned = zip(pages, chain(turns, repeat(0)), strict=False)
+    kids = " ".join(f"{_add_page(pdf, source, page, tree, turn)} 0 R" for page, turn in turned)
     pdf.add(f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>")
     pdf.finish(pdf.add(f"<< /Type /Catalog /Pages {tree} 0 R >>"))
 
@@ -68,7 +70,8 @@ def _add_page(pdf: _PdfFile, source: BinaryIO, page: TiffPage, tree: int, turn: 
     width, height = (f"{inches * POINTS_PER_INCH:.3f}" for inches in (paper.width, paper.height))
     drawing = f"q {width} 0 0 {height} 0 0 cm /I Do Q".encode("ascii")
     content = pdf.add(f"<< /Length {len(drawing)} >>", drawing)
+    rotate = f" /Rotate {turn}" if turn else ""
     return pdf.add(
-        f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 {width} {height}] /Rotate {turn} /Contents {content} 0 R"
+        f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 {width} {height}]{rotate} /Contents {content} 0 R"
         f" /Resources << /XObject << /I {image} 0 R >> >> >>"
     )

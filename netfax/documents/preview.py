@@ -7,6 +7,7 @@ lines in them are what a stranger's machine sent, and so no decoder runs beside 
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from netfax.documents import workshop
@@ -22,34 +23,36 @@ MAX_WIDTH = 3456
 TURNS = (0, 90, 180, 270)
 
 
-def page_png(path: Path, page: int, *, width: int, turn: int = 0) -> bytes:
+def page_png(path: Path, page: int, *, width: int, turn: int = 0, idle: bool = False) -> bytes:
     """One page as `page_pngs` draws it; DamagedDocument when it can't be decoded."""
-    (drawn,) = page_pngs(path, page, 1, width=width, turn=turn)
+    (drawn,) = page_pngs(path, page, [turn], width=width, idle=idle)
     if drawn is None:
         raise DamagedDocument(name=path.name)
     return drawn
 
 
-def page_pngs(path: Path, first: int, most: int, *, width: int, turn: int = 0) -> list[bytes | None]:
-    """Pages of a fax TIFF from `first` (1 is the first) on, at most so many, as grey PNGs; None for one that can't be.
+def page_pngs(path: Path, first: int, turns: Sequence[int], *, width: int, idle: bool = False) -> list[bytes | None]:
+    """Pages of a fax TIFF from `first` (1 is the first) on as grey PNGs; None for one that can't be decoded.
 
-    Each is `width` pixels wide, in its true proportion (standard resolution is 204 × 98, so its pixels are twice as
-    high as wide), and then turned clockwise by `turn` degrees. Raises PageMissing when there is no page `first`.
+    There is one for each of `turns`, as far as there are pages: `width` pixels wide, in its true proportion (standard
+    resolution is 204 × 98, so its pixels are twice as high as wide), and then turned clockwise by so many degrees.
+    Nobody waits for what is `idle`. Raises PageMissing when there is no page `first`.
     """
-    if not 1 <= width <= MAX_WIDTH or turn not in TURNS:
-        raise ValueError(f"a preview of {width} pixels turned by {turn}")
+    if not 1 <= width <= MAX_WIDTH or not set(turns) <= set(TURNS):
+        raise ValueError(f"a preview of {width} pixels turned by {turns}")
     there = _check_page(path, first) - first + 1
     with os.fdopen(os.memfd_create("png"), "w+b") as out:
         answer = workshop.ask(
-            *("png", first, most, width, turn),
+            *("png", first, width, *turns),
             files=[path],
             names=[path.name],
             timeout=PREVIEW_SECONDS,
             outputs=[out],
+            idle=idle,
         )
         out.seek(0)
         drawn = out.read()
-    return _parted(drawn, answer.get("sizes"), min(most, there), path)
+    return _parted(drawn, answer.get("sizes"), min(len(turns), there), path)
 
 
 def _parted(drawn: bytes, sizes: object, pages: int, path: Path) -> list[bytes | None]:
@@ -69,27 +72,27 @@ def papers(path: Path) -> list[Paper]:
     return [paper_of(page) for page in whole_pages(path)]
 
 
-def to_pdf(path: Path, target: Path, *, turn: int = 0) -> None:
+def to_pdf(path: Path, target: Path, turns: Sequence[int] = ()) -> None:
     """Write the fax as a PDF of the same pixels: Group 4 strips go in as they are, other codings as Group 4.
 
-    Pages have the size that they had on paper, and are shown turned clockwise by `turn` degrees. Raises PageMissing
-    when there is no whole page.
+    Pages have the size that they had on paper, and viewers turn them clockwise by `turns` degrees, from the first page
+    on. Raises PageMissing when there is no whole page.
     """
     _check_page(path, 1)
     pages = whole_pages(path)
     if all(map(embeddable, pages)):
-        _write(path, pages, target, turn)
+        _write(path, pages, target, turns)
         return
     with tempfile.TemporaryDirectory() as folder:
         recoded = Path(folder) / "fax.tif"
         with recoded.open("w+b") as out:
             workshop.ask("recode", files=[path], names=[path.name], timeout=CONVERT_SECONDS, outputs=[out])
-        _write(recoded, whole_pages(recoded), target, turn)
+        _write(recoded, whole_pages(recoded), target, turns)
 
 
-def _write(fax: Path, pages: list[TiffPage], target: Path, turn: int) -> None:
+def _write(fax: Path, pages: list[TiffPage], target: Path, turns: Sequence[int]) -> None:
     with fax.open("rb") as source, target.open("wb") as out:
-        write_pdf(source, pages, out, turn=turn)
+        write_pdf(source, pages, out, turns)
 
 
 def _check_page(path: Path, page: int) -> int:

@@ -25,6 +25,8 @@ STRANGERS = range(0x70000000, 0x70FFFFFF)
 MAX_SAID = 256 * 1024
 MAX_PROCESSES = 64
 SEARCH_PATH = "/usr/bin:/bin"
+# How much longer than its time of work a program may take that works only when nothing else does.
+IDLE_PATIENCE = 10
 MAX_OPEN_FILES = 256
 TMP_BYTES = 256 * 1024 * 1024
 # Parts of the system beside /usr that programs need to find their libraries and fonts.
@@ -76,12 +78,14 @@ def run(
     readable: Sequence[Path] = (),
     environment: dict[str, str] | None = None,
     max_output: int = 64 * 1024 * 1024,
+    idle: bool = False,
 ) -> Completed:
     """Run a program as nobody in a sandbox of its own and return what it said.
 
     `timeout` in seconds of wall clock and of CPU, `memory` and `max_output` in bytes. `inputs` are copied to
     `inside(index)`; `outputs` are open files, inherited under their own descriptor numbers; `readable` folders are
-    mounted read-only where they are.
+    mounted read-only where they are. What is `idle` works while nothing else does, and by the wall clock may take
+    `IDLE_PATIENCE` times as long.
 
     Raises SandboxUnavailable, ProgramTimedOut or ProgramFailed.
     """
@@ -96,8 +100,9 @@ def run(
             readable=readable,
             environment=environment,
             max_output=max_output,
+            idle=idle,
         )
-        return running.finish(timeout)
+        return running.finish(timeout * IDLE_PATIENCE if idle else timeout)
 
 
 def start(
@@ -110,6 +115,7 @@ def start(
     readable: Sequence[Path] = (),
     environment: dict[str, str] | None = None,
     max_output: int = 64 * 1024 * 1024,
+    idle: bool = False,
 ) -> "Running":
     """Start a program as `run` does; `inherited` are descriptors, and whoever starts it ends it by `finish` or `kill`.
 
@@ -122,6 +128,7 @@ def start(
         "--",
         *_as_nobody(),
         *_limits(cpu_seconds, memory, max_output),
+        *(("chrt", "--idle", "0") if idle else ()),
         *argv,
     ]
     stdout = os.fdopen(os.memfd_create("stdout"), "w+b")

@@ -1,9 +1,9 @@
 """The program in the sandbox: opens what came from outside, answers one JSON line.
 
 `python -m netfax.documents.worker inspect | unpack FD… | convert FD FIRST STEP MOST RESOLUTION MODE |
-png FD FIRST MOST WIDTH TURN | recode FD | standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written
-to the open files FD. The answer is `{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that
-later, files and open files by the socket: a worker that has started already.
+png FD FIRST WIDTH TURN… | recode FD | standard FD FIRST`, the files in `/in/0`, `/in/1`… and what is made written to
+the open files FD. The answer is `{"done": …}` or `{"refused": code, "file": index}`. `wait SOCKET` gets all that later,
+files and open files by the socket: a worker that has started already.
 """
 
 import json
@@ -120,8 +120,8 @@ def convert(job: Job, target: str, first: str, step: str, most: str, resolution:
     return {"pages": pages, "inked": sorted(inked), "kinds": [file.kind for file in files]}
 
 
-def png(job: Job, target: str, first: str, most: str, width: str, turn: str) -> Answer:
-    """Pages of a fax TIFF from `first` on, at most so many, as grey PNGs one behind the other; the bytes of each.
+def png(job: Job, target: str, first: str, width: str, *turns: str) -> Answer:
+    """Pages of a fax TIFF from `first` on, one for each turn, as grey PNGs one behind the other; the bytes of each.
 
     A page is so wide before it is turned, in its true proportion, then turned clockwise by so many degrees. One that
     can't be decoded has no bytes.
@@ -129,7 +129,7 @@ def png(job: Job, target: str, first: str, most: str, width: str, turn: str) -> 
     sizes = []
     with _output(target) as out:
         source = job.files[0]
-        for page in _fax_pages(source)[int(first) - 1 :][: int(most)]:
+        for page, turn in zip(_fax_pages(source)[int(first) - 1 :], turns, strict=False):
             before = out.tell()
             try:
                 _shown(source, page, int(width)).rotate(-int(turn), expand=True).save(out, "PNG", bits=4)

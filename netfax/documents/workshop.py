@@ -48,15 +48,16 @@ def ask(
     names: Sequence[str],
     timeout: float,
     outputs: Sequence[BinaryIO] = (),
+    idle: bool = False,
 ) -> Answer:
     """The worker's answer to a verb; `names` are the people's names of the files, for the sentence of an error.
 
-    The worker writes to `outputs`. A process that called `keep_spares` has some at hand that are started already.
-    Raises the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
-    DocumentsClosed when the machine has no sandbox.
+    The worker writes to `outputs`. A process that called `keep_spares` has some at hand that are started already; what
+    is `idle` leaves them to others, and works while nothing else does. Raises the error that the worker names, TooHeavy
+    at a limit, NotDrawable when it died without an answer, and DocumentsClosed when the machine has no sandbox.
     """
     with named_faults(names):
-        spare = _spares.take()
+        spare = None if idle else _spares.take()
         completed = None
         if spare is not None:
             completed = spare.ask(verb, arguments, files, outputs, timeout)
@@ -66,6 +67,7 @@ def ask(
                 timeout=timeout,
                 inputs=files,
                 outputs=outputs,
+                idle=idle,
                 **_walls(),
             )
     return _understood(completed.stdout, names)

@@ -24,6 +24,7 @@ from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Delivery, Document, Preview, Submission
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState
+from netfax.ocr.service import look_at
 from netfax.params.service import get_int
 from netfax.queue import Job
 from netfax.storage.disk import Stored, blob_path, free_megabytes, link_file, store_file, work_folder
@@ -222,6 +223,7 @@ def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: Drawn, mark: 
         return
     image = drawn.image
     blob = add_blob(uow, drawn.file, tenant_id=submission.tenant_id, media_type=FAX_TIFF)
+    look_at(uow, blob, image.pages, from_line=False)
     document = Document(
         submission_id=submission.id,
         blob_id=blob.id,

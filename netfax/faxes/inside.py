@@ -6,6 +6,7 @@ from netfax.faxes.history import change_state
 from netfax.faxes.models import Delivery, Direction, MailboxItem, Reception
 from netfax.faxes.results import Cause
 from netfax.faxes.states import DeliveryState, ReceptionState
+from netfax.ocr.service import look_at
 from netfax.org.models import User, new_uuid
 from netfax.org.numbers import find_owner
 from netfax.storage.disk import Stored, link_file
@@ -52,6 +53,7 @@ def _hand_over(uow: UnitOfWork, delivery_id: int, pages: Stored) -> bool:
     delivery.pages_confirmed = delivery.pages
     change_state(uow, delivery, DeliveryState.SENT, actor=ACTOR, reason=recipient.login)
     blob = add_blob(uow, pages, tenant_id=recipient.tenant_id, media_type=FAX_TIFF)
+    look_at(uow, blob, delivery.pages, from_line=False)
     reception = _reception(delivery, recipient, blob)
     uow.session.add(reception)
     uow.session.flush()

@@ -11,6 +11,7 @@ from netfax.db import UnitOfWork, now
 from netfax.errors import NotFound
 from netfax.faxes.errors import NoPages
 from netfax.faxes.models import Attempt, Delivery, Direction, MailboxItem, Reception, StateChange, Submission
+from netfax.faxes.search import matches
 from netfax.faxes.states import ON_THE_LINE, OPEN_STATES
 from netfax.org.models import Role
 from netfax.org.viewer import Viewer
@@ -50,13 +51,14 @@ def seen_by(
 
 
 def mailbox(
-    uow: UnitOfWork, viewer: Viewer, direction: Direction, *, page: int = 1, size: int = 20
+    uow: UnitOfWork, viewer: Viewer, direction: Direction, *, search: str = "", page: int = 1, size: int = 20
 ) -> Page[MailboxItem]:
-    """The viewer's own inbox or outbox (传真信箱), newest first, without the bin."""
+    """The viewer's own inbox or outbox (传真信箱), newest first, without the bin; where it matches the search."""
     query = select(MailboxItem).where(
         MailboxItem.user_id == viewer.user_id,
         MailboxItem.direction == direction,
         MailboxItem.deleted_at.is_(None),
+        matches(search),
     )
     return _page(uow, query.options(*_WITH_FAX).order_by(MailboxItem.id.desc()), page, size)
 
@@ -72,32 +74,36 @@ def unread(uow: UnitOfWork, viewer: Viewer) -> int:
     return uow.session.scalar(query) or 0
 
 
-def sent_list(uow: UnitOfWork, viewer: Viewer, *, page: int = 1, size: int = 20) -> Page[MailboxItem]:
+def sent_list(uow: UnitOfWork, viewer: Viewer, *, search: str = "", page: int = 1, size: int = 20) -> Page[MailboxItem]:
     """R5.4 已发传真: every ended delivery that the viewer may see, the deleted ones too, newest first."""
     query = (
         select(MailboxItem)
         .join(Delivery, Delivery.id == MailboxItem.delivery_id)
-        .where(seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.state.not_in(OPEN_STATES))
+        .where(
+            seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.state.not_in(OPEN_STATES), matches(search)
+        )
     )
     return _page(uow, query.options(*_WITH_FAX).order_by(MailboxItem.id.desc()), page, size)
 
 
-def send_queue(uow: UnitOfWork, viewer: Viewer, *, page: int = 1, size: int = 20) -> Page[MailboxItem]:
+def send_queue(
+    uow: UnitOfWork, viewer: Viewer, *, search: str = "", page: int = 1, size: int = 20
+) -> Page[MailboxItem]:
     """R5.1 发送队列: every delivery that is not ended and that the viewer may see, newest first."""
     query = (
         select(MailboxItem)
         .join(Delivery, Delivery.id == MailboxItem.delivery_id)
-        .where(seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.state.in_(OPEN_STATES))
+        .where(seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.state.in_(OPEN_STATES), matches(search))
     )
     return _page(uow, query.options(*_WITH_FAX).order_by(MailboxItem.id.desc()), page, size)
 
 
-def just_ended(uow: UnitOfWork, viewer: Viewer, since: datetime, *, most: int) -> list[MailboxItem]:
+def just_ended(uow: UnitOfWork, viewer: Viewer, since: datetime, *, search: str = "", most: int) -> list[MailboxItem]:
     """The deliveries that have ended after an instant and that the viewer may see, the last ones first."""
     query = (
         select(MailboxItem)
         .join(Delivery, Delivery.id == MailboxItem.delivery_id)
-        .where(seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.ended_at > since)
+        .where(seen_by(viewer, Delivery.tenant_id, Delivery.user_id), Delivery.ended_at > since, matches(search))
     )
     rows = uow.session.scalars(query.options(*_WITH_FAX).order_by(Delivery.ended_at.desc()).limit(most))
     return list(rows.unique())

@@ -13,6 +13,7 @@ from netfax.faxes.models import Direction, MailboxItem, Reception
 from netfax.faxes.states import UNRECORDED, ReceptionState
 from netfax.lines.service import claim_port, find_trunk, release_ports
 from netfax.numbers.read import from_network
+from netfax.ocr.service import look_at
 from netfax.org.homes import system_home
 from netfax.org.models import User
 from netfax.org.numbers import find_owner, system_operator
@@ -111,7 +112,9 @@ def record_reception(
     _record_result(reception, result, pages)
     release_ports(uow, [call.reception_id])
     if file is not None and pages:
-        reception.blob_id = add_blob(uow, file, tenant_id=reception.tenant_id, media_type=FAX_TIFF).id
+        blob = add_blob(uow, file, tenant_id=reception.tenant_id, media_type=FAX_TIFF)
+        reception.blob_id = blob.id
+        look_at(uow, blob, pages, from_line=True)
         uow.session.flush()
         uow.session.add(
             MailboxItem(

@@ -278,6 +278,16 @@ PARAMS: dict[str, Param] = {
             "发出的每页顶端加印一行：日期、发件人、号码和页码（许多国家的法律要求）。",
         ),
         _param(
+            "ocr",
+            Switch(),
+            "off",
+            "",
+            "Reading the text of faxes",
+            "识别传真文字",
+            "Pages of new faxes, sent and received, are read, so that a search finds them by their text.",
+            "识别新收发传真各页的文字（OCR），查找时可按内容找到传真。",
+        ),
+        _param(
             "disk_reserve",
             Whole(1, 1_000_000),
             "200",

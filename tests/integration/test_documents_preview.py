@@ -157,8 +157,8 @@ def test_many_pages_are_drawn_by_one_start_and_are_the_same(tmp_path: Path, monk
     starts: list[str] = []
     ask = workshop.ask
     monkeypatch.setattr(workshop, "ask", lambda verb, *words, **how: starts.append(verb) or ask(verb, *words, **how))
-    assert page_pngs(path, 2, 20, width=160) == one_by_one
-    assert page_pngs(path, 2, 2, width=160) == one_by_one[:2]
+    assert page_pngs(path, 2, [0] * 20, width=160) == one_by_one
+    assert page_pngs(path, 2, [0, 0], width=160) == one_by_one[:2]
     assert starts == ["png", "png"]
     assert len({picture(each or b"").height for each in one_by_one}) == 4
 
@@ -299,7 +299,7 @@ def test_a_page_that_is_nothing_but_noise_does_not_hide_the_others(tmp_path: Pat
     for coded, rows in zip(pages, (500, 600, 700), strict=True):
         writer.add([coded], width=1728, rows=rows)
     path = put(tmp_path, "noise.tif", out.getvalue())
-    first, _, third = page_pngs(path, 1, 3, width=300)
+    first, _, third = page_pngs(path, 1, [0, 0, 0], width=300)
     assert first is not None and third is not None
     for each, rows in ((first, 500), (third, 700)):
         seen = picture(each)

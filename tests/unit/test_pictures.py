@@ -1,7 +1,7 @@
 """Pictures of pages: drawn in runs, however many ask at once, and kept within bounds."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,13 +21,13 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     seen: list[tuple[int, int]] = []
     busy = threading.Lock()
 
-    def draw(_path: Path, first: int, most: int, *, width: int, turn: int) -> list[bytes | None]:
+    def draw(_path: Path, first: int, turns: Sequence[int], *, width: int) -> list[bytes | None]:
         assert busy.acquire(timeout=5)
-        seen.append((first, most))
+        seen.append((first, len(turns)))
         threading.Event().wait(0.02)
         busy.release()
-        pages = range(first, min(first + most, PAGES + 1))
-        return [None if page == 13 else f"{page} {width} {turn}".encode() for page in pages]
+        pages = zip(range(first, PAGES + 1), turns, strict=False)
+        return [None if page == 13 else f"{page} {width} {turn}".encode() for page, turn in pages]
 
     monkeypatch.setattr(pictures_module, "page_pngs", draw)
     return seen
@@ -58,6 +58,13 @@ def test_another_turn_width_or_fax_is_another_picture(starts: list[tuple[int, in
     different = [sheet(1), sheet(1, SCREEN), sheet(1, turn=90), sheet(1, sha256="b" * 64)]
     assert [pictures.png(each) for each in different] == [b"1 160 0", b"1 1100 0", b"1 160 90", b"1 160 0"]
     assert len(starts) == len({each.name for each in different}) == 4
+
+
+def test_each_page_of_a_run_is_turned_upright_and_then_as_the_reader_has_it(starts: list[tuple[int, int]]) -> None:
+    pictures = Pictures()
+    fed_wrongly = [Sheet(Path("fax.tif"), "a" * 64, page, THUMBNAIL, 90, (180, 0, 270)) for page in (1, 2, 3, 4)]
+    assert [pictures.png(each) for each in fed_wrongly] == [b"1 160 270", b"2 160 90", b"3 160 0", b"4 160 90"]
+    assert len(starts) == 1
 
 
 def test_a_page_that_cannot_be_decoded_spoils_no_other(starts: list[tuple[int, int]]) -> None:
