@@ -1,7 +1,6 @@
 """The pages of faxes are turned upright and read in a thread beside the drawing.
 
-What is heavy runs in the documents' sandbox at idle priority; a process of its own would cost its memory and do no
-more.
+What is heavy runs in the documents' sandbox at idle priority: a process of its own would cost memory and do no more.
 """
 
 import threading

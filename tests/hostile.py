@@ -27,7 +27,7 @@ from pathlib import Path
 from PIL import Image
 
 from netfax.documents.convert import to_fax_tiff
-from netfax.documents.errors import DocumentError
+from netfax.documents.errors import DocumentError, read_note
 from tests.fixtures.documents.build import letter, pdf, photograph, png_header, saved, tiff, tiff_header
 
 SECONDS = 60.0
@@ -65,6 +65,11 @@ class Case:
     number: int
     name: str
     data: bytes
+
+    @property
+    def kind(self) -> str:
+        """What it is or was: docx, pdf, picture …, the first word of its name."""
+        return self.name.split()[0]
 
 
 @dataclass(frozen=True)
@@ -346,23 +351,49 @@ def run(count: int, seed: int, folder: Path, *, only: int | None = None) -> tupl
 
 
 def report(outcomes: Sequence[Outcome], hits: Sequence[str], seed: int) -> str:
-    counts = Counter(outcome.what for outcome in outcomes)
-    worst = max(outcomes, key=lambda outcome: outcome.seconds)
+    """The run as a page of Markdown: in one paragraph, by kind of document, by what they ended with."""
+    ended = Counter(outcome.what for outcome in outcomes)
     defects = [outcome for outcome in outcomes if outcome.defect]
+    worst = max(outcomes, key=lambda outcome: outcome.seconds)
+    named = sum(1 for outcome in outcomes if outcome.what != "pages" and not outcome.defect)
     lines = [
         "# Hostile documents",
         "",
-        f"`python -m tests.hostile --count {len(outcomes)} --seed {seed}`: {len(outcomes)} documents,"
-        f" {counts['pages']} became pages, {len(outcomes) - counts['pages'] - len(defects)} ended with a named error,"
-        f" **{len(defects)} defects**, **{len(hits)} fetches**;"
-        f" the longest took {worst.seconds:.1f} s ({worst.case.name}).",
+        f"`python -m tests.hostile --count {len(outcomes)} --seed {seed}`: documents that were made to do harm, or cut,"
+        " mixed and damaged by chance, each drawn as a fax would be. Each must end within"
+        f" {SECONDS:.0f} s with pages or with an error that a clerk understands, and fetch nothing.",
+        "",
+        f"Of {len(outcomes)} documents {ended['pages']} became pages and {named} ended with a named error:"
+        f" **{len(defects)} defects**, **{len(hits)} fetches**. The longest took {worst.seconds:.1f} s:"
+        f" {worst.case.name}.",
+        "",
+        "| kind | documents | pages | named errors | longest (s) |",
+        "|---|---|---|---|---|",
+        *_by_kind(outcomes),
         "",
         "| ended with | documents |",
         "|---|---|",
-        *(f"| {what} | {number} |" for what, number in counts.most_common()),
+        *(f"| {_words(what)} | {number} |" for what, number in ended.most_common()),
     ]
-    lines += [f"- {each.case.number}, {each.case.name}: {each.defect}" for each in defects]
+    lines += ["", *(f"- {each.case.number}, {each.case.name}: {each.defect}" for each in defects)] if defects else []
+    lines += ["", *(f"- fetched: {hit}" for hit in hits)] if hits else []
     return "\n".join(lines) + "\n"
+
+
+def _by_kind(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for kind in sorted({outcome.case.kind for outcome in outcomes}):
+        ours = [outcome for outcome in outcomes if outcome.case.kind == kind]
+        pages = sum(outcome.what == "pages" for outcome in ours)
+        errors = Counter(outcome.what for outcome in ours if outcome.what != "pages")
+        named = ", ".join(f"{number} {what.removeprefix('document_')}" for what, number in errors.most_common())
+        longest = max(outcome.seconds for outcome in ours)
+        yield f"| {kind} | {len(ours)} | {pages} | {named or '–'} | {longest:.1f} |"
+
+
+def _words(what: str) -> str:
+    """An error's own sentence behind its code."""
+    error = read_note(f"{what} upload")
+    return f"`{what}`: {error.text('en')}" if error is not None else what
 
 
 def main() -> int:

@@ -12,16 +12,22 @@ from pathlib import Path
 
 from netfax.documents import sandbox, workshop
 from netfax.documents.limits import READER_MEMORY, READER_SECONDS
+from netfax.documents.look import Resolution
 from netfax.documents.preview import page_png
+from netfax.documents.tiff import whole_pages
+from netfax.documents.tiffwrite import FAX_DPI
 from netfax.errors import UserError
 
 PROGRAM = "tesseract"
 LANGUAGES = "chi_sim+eng"
 # As wide as the pages of the line: 204 dots an inch, down too.
 WIDTH, DPI = 1728, 204
-# Below this Tesseract's own measure of how sure it is of the way up says nothing.
+# Below this Tesseract's own measure of how sure it is of the way up says nothing; of a word it is one of a hundred.
 SURE = 2.0
-TURN = re.compile(rb"^Rotate: (\d+)$.*^Orientation confidence: ([\d.]+)$", re.MULTILINE | re.DOTALL)
+SURE_OF_A_WORD = 80.0
+# A few words on a page that can be read are no accident.
+LETTERS_ENOUGH = 12
+GUESS = re.compile(rb"^Rotate: (\d+)$.*^Orientation confidence: ([\d.]+)$", re.MULTILINE | re.DOTALL)
 # Of a page with hardly a letter.
 TOO_FEW = b"Too few characters"
 NO_DATA = (b"Error opening data file", b"Failed loading language")
@@ -48,9 +54,17 @@ def check_reader() -> None:
 def find_turn(path: Path, page: int) -> int | None:
     """By how many degrees clockwise a page (1 is the first) of a fax TIFF must be turned to be upright.
 
-    None where there is too little on it to be sure. Raises a DocumentError when the page can't be looked at,
-    ReaderMissing, and DocumentsClosed.
+    None where there is too little on it to be sure. A page is turned only when it can be read then: Tesseract's guess
+    takes drawings for letters, and in standard resolution the wrong side of a letter for the right one. Raises a
+    DocumentError when the page can't be looked at, ReaderMissing, and DocumentsClosed.
     """
+    guess = _guess(path, page)
+    if guess is None or (guess == 0 and _is_fine(path, page)):
+        return guess
+    return next((turn for turn in (guess, (guess + 180) % 360) if _reads_well(path, page, turn)), None)
+
+
+def _guess(path: Path, page: int) -> int | None:
     with _picture(path, page, turn=0) as picture, workshop.named_faults([path.name]):
         try:
             said = _run(picture, "--psm", "0", "-l", "osd")
@@ -58,8 +72,24 @@ def find_turn(path: Path, page: int) -> int | None:
             if TOO_FEW in failure.stderr:
                 return None
             raise
-    found = TURN.search(said)
+    found = GUESS.search(said)
     return int(found[1]) if found and float(found[2]) >= SURE else None
+
+
+def _is_fine(path: Path, page: int) -> bool:
+    _, down = whole_pages(path)[page - 1].dpi or FAX_DPI
+    return down > Resolution.STANDARD.lines * 1.5
+
+
+def _reads_well(path: Path, page: int, turn: int) -> bool:
+    """Whether most of what is read on the page, turned so, are words of which Tesseract is sure."""
+    with _picture(path, page, turn=turn) as picture, workshop.named_faults([path.name]):
+        words = [
+            line.split("\t")[-2:] for line in _run(picture, "--psm", "6", "-l", LANGUAGES, "tsv").decode().splitlines()
+        ]
+    letters = [(float(sure), sum(map(str.isalnum, word))) for sure, word in words[1:]]
+    good = sum(count for sure, count in letters if sure >= SURE_OF_A_WORD)
+    return good >= LETTERS_ENOUGH and good * 2 >= sum(count for _, count in letters)
 
 
 def read_text(path: Path, page: int, *, turn: int) -> str:

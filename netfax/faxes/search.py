@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from netfax.db import UnitOfWork
 from netfax.faxes.models import Attempt, Delivery, Document, MailboxItem, Reception, Submission
@@ -19,6 +19,8 @@ from netfax.ocr.words import Piece, pieces, plain, words
 # A number, or a part of one between blanks, as people write it: 010-64802994, +86, (736).
 _NUMBER = re.compile(r"\+?[\d()/.-]*\d[\d()/.-]*", re.ASCII)
 _LARGEST_ID = 2**31 - 1
+# Under a name of its own: some lists join the deliveries already.
+_delivery = aliased(Delivery)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def _has(word: str) -> ColumnElement[bool]:
         *_by_number(word),
         exists().where(Reception.id == MailboxItem.reception_id, _in_reception(word)),
         exists().where(
-            Delivery.id == MailboxItem.delivery_id, Submission.id == Delivery.submission_id, _in_delivery(word)
+            _delivery.id == MailboxItem.delivery_id, Submission.id == _delivery.submission_id, _in_delivery(word)
         ),
     )
 
@@ -64,9 +66,9 @@ def _in_reception(word: str) -> ColumnElement[bool]:
 
 def _in_delivery(word: str) -> ColumnElement[bool]:
     return or_(
-        *_dialled(Delivery.identity, word),
-        *(_holds(column, word) for column in (Delivery.number_text, Submission.recipient_name, Submission.title)),
-        exists().where(Attempt.delivery_id == Delivery.id, _holds(Attempt.remote_station_id, word)),
+        *_dialled(_delivery.identity, word),
+        *(_holds(column, word) for column in (_delivery.number_text, Submission.recipient_name, Submission.title)),
+        exists().where(Attempt.delivery_id == _delivery.id, _holds(Attempt.remote_station_id, word)),
         exists().where(Document.submission_id == Submission.id, PageText.blob_id == Document.blob_id, _read(word)),
     )
 

@@ -173,16 +173,6 @@ def test_a_page_is_turned_clockwise_with_every_pixel(tmp_path: Path, turn: int, 
     assert picture(page_png(path, 1, width=600, turn=turn)).tobytes() == upright.transpose(transposed).tobytes()
 
 
-@pytest.mark.parametrize("turn", [90, 180, 270])
-def test_the_pdf_of_turned_pages_shows_them_turned_and_holds_the_same_strips(tmp_path: Path, turn: int) -> None:
-    original = letter(1728, 1146)
-    path = put(tmp_path, "fax.tif", tiff(original, dpi=(204, 98)))
-    to_pdf(path, tmp_path / "fax.pdf", turn=turn)
-    said = subprocess.run(["pdfinfo", tmp_path / "fax.pdf"], capture_output=True, text=True, check=True).stdout
-    assert f"Page rot:        {turn}\n" in said
-    assert same(pdf_pixels(tmp_path / "fax.pdf", 1), original)
-
-
 def test_the_pdf_of_a_fax_is_not_coded_anew(tmp_path: Path) -> None:
     to_fax_tiff([put(tmp_path, "letter.pdf", pdf(2))], tmp_path / "fax.tif")
     to_pdf(tmp_path / "fax.tif", tmp_path / "fax.pdf")
@@ -306,3 +296,20 @@ def test_a_page_that_is_nothing_but_noise_does_not_hide_the_others(tmp_path: Pat
         assert difference(seen, letter(1728, rows).convert("L").resize(seen.size, Image.Resampling.BOX)) < 0.02
     to_pdf(path, tmp_path / "noise.pdf")
     assert same(pdf_pixels(tmp_path / "noise.pdf", 3), letter(1728, 700))
+
+
+def test_a_turn_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, "fax.tif", tiff(letter(1728, 100)))
+    with pytest.raises(ValueError, match=r"turned by \[45\]"):
+        page_png(path, 1, width=100, turn=45)
+
+
+def test_a_pdf_tells_viewers_to_turn_its_pages_and_keeps_their_strips(tmp_path: Path) -> None:
+    path = put(tmp_path, "received.tif", tiff(*[letter(1728, 1146)] * 3, dpi=(204, 98)))
+    to_pdf(path, tmp_path / "received.pdf", (180, 0))
+    said = subprocess.run(
+        ["pdfinfo", "-l", "3", tmp_path / "received.pdf"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert [line.split()[-1] for line in said if " rot: " in line] == ["180", "0", "0"]
+    # pdfimages takes out what is stored, whichever way up it is shown.
+    assert same(pdf_pixels(tmp_path / "received.pdf", 1), letter(1728, 1146))

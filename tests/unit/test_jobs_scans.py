@@ -21,16 +21,19 @@ from netfax.faxes.receive import open_receptions
 from netfax.faxes.states import DeliveryState
 from netfax.faxes.submit import forget_client_keys
 from netfax.faxes.sweep import mend_waits, take_back_unplaced
+from netfax.ocr.work import anything_waits, claim_next
 from netfax.org.models import Role
 from netfax.org.viewer import Viewer
+from netfax.params.service import set_param
 from tests.factories import World, make_delivery, make_world
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
-GROWS = "submission|delivery|attempt|state_change|reception|mailbox_item|document|attachment|blob|alarm"
+GROWS = "submission|delivery|attempt|state_change|reception|mailbox_item|document|attachment|blob|alarm|reading"
 # Every row of a table, by itself or by an index whose condition is not that of few rows; or every row of a state.
 SCAN = re.compile(
-    rf"^SCAN ({GROWS})\b(?! USING (COVERING )?INDEX ix_(attempt_open|submission_(ready|turns|drawn_later)))"
+    rf"^SCAN ({GROWS})\b(?! USING (COVERING )?INDEX"
+    r" ix_(attempt_open|submission_(ready|turns|drawn_later)|reading_(turn|text)))"
     r"|^SEARCH delivery USING (COVERING )?INDEX \w+ \(state=\?\)$"
 )
 
@@ -81,6 +84,8 @@ ASKED: dict[str, Callable[[], object]] = {
     "the worker's start": in_unit(let_go_drawings),
     "a submission's place": in_unit(lambda uow: enter_queue(uow, Submission(user_id=1), Priority.HIGH, None)),
     "a drawing": convert_next,
+    "a page that waits to be read": in_reading(anything_waits),
+    "a page to read": in_unit(claim_next),
     "the bridge's calls": in_reading(lambda uow: plan_calls(uow, "gw1")),
     "the bridge's cancelled calls": in_reading(lambda uow: cancelled_attempts(uow, "gw1")),
     "the bridge's open calls": in_reading(lambda uow: reconcile._open_attempts(uow, "gw1")),
@@ -94,6 +99,8 @@ ASKED: dict[str, Callable[[], object]] = {
 def test_no_table_that_grows_is_read_whole(database: Engine, world: World, asked: str) -> None:
     for state in (DeliveryState.QUEUED, DeliveryState.SCHEDULED, DeliveryState.CONVERTING):
         make_delivery(world.alice, state=state)
+    with unit_of_work() as uow:
+        set_param(uow, "ocr", "on", by="test")
     with plans(database) as seen:
         ASKED[asked]()
     assert seen

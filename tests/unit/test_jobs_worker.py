@@ -30,11 +30,12 @@ class NoWorker:
 
 @pytest.fixture
 def cleared(database: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """One word each time that old work folders are removed."""
+    """One word each time that old work folders are removed, and that pages are read."""
     done: list[str] = []
     monkeypatch.setattr(worker, "SimpleWorker", NoWorker)
     monkeypatch.setattr(worker, "set_up_log", lambda _: None)
     monkeypatch.setattr(worker, "keep_beating", lambda _: threading.Event())
+    monkeypatch.setattr(worker, "start_reading", lambda _: done.append("reads"))
     monkeypatch.setattr(worker, "clear_work_folders", lambda: done.append("cleared"))
     return done
 
@@ -51,7 +52,7 @@ def test_it_lets_go_of_what_was_being_drawn_and_removes_old_drafts(cleared: list
     with unit_of_work() as uow:
         submission = uow.session.query(Submission).one()
         assert (submission.draw_after, submission.drawn_by, submission.draw_deaths) == (None, "", 1)
-    assert cleared == ["cleared"]
+    assert cleared == ["cleared", "reads"]
 
 
 def test_it_works_although_the_database_is_gone_at_its_start(
