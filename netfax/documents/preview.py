@@ -43,7 +43,10 @@ def page_pngs(path: Path, first: int, turns: Sequence[int], *, width: int, idle:
     there = _check_page(path, first) - first + 1
     with os.fdopen(os.memfd_create("png"), "w+b") as out:
         answer = workshop.ask(
-            *("png", first, width, *turns),
+            "png",
+            first,
+            width,
+            *turns,
             files=[path],
             names=[path.name],
             timeout=PREVIEW_SECONDS,

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from netfax import alarms
 from netfax.db import UnitOfWork, now, reading, unit_of_work
@@ -201,19 +201,21 @@ def drawn_before(uow: UnitOfWork, mark: str | None, zone: str) -> Drawn | None:
     """
     if mark is None:
         return None
-    found = [uow.session.scalar(_last(model, mark)) for model in (Document, Preview)]
-    last = max((each for each in found if each is not None), key=lambda each: each.created_at, default=None)
-    if last is None:
+    document = uow.session.scalar(
+        select(Document).where(Document.made_of == mark).order_by(Document.created_at.desc()).limit(1)
+    )
+    preview = uow.session.scalar(
+        select(Preview).where(Preview.made_of == mark).order_by(Preview.created_at.desc()).limit(1)
+    )
+    found: list[Document | Preview] = [each for each in (document, preview) if each is not None]
+    if not found:
         return None
+    last = max(found, key=lambda each: each.created_at)
     there = ZoneInfo(zone)
     if not last.lasting and last.created_at.astimezone(there).date() != now().astimezone(there).date():
         return None
     file = Stored(last.blob.key, last.blob.size, last.blob.sha256)
     return Drawn(FaxImage(last.pages, tuple(last.page_bytes), file.size), file, last.lasting, last.cover_pages)
-
-
-def _last(model: type[Document] | type[Preview], mark: str) -> Select[tuple[Document | Preview]]:
-    return select(model).where(model.made_of == mark).order_by(model.created_at.desc()).limit(1)
 
 
 def _record_document(uow: UnitOfWork, submission_uuid: str, drawn: Drawn, mark: str | None) -> None:
