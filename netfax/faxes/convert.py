@@ -18,7 +18,7 @@ from netfax.documents.look import Look
 from netfax.documents.sandbox import SandboxError
 from netfax.documents.tiffwrite import extract_pages
 from netfax.documents.workshop import DocumentsClosed
-from netfax.faxes.cover import Filled
+from netfax.faxes.cover import stored_cover
 from netfax.faxes.draw_queue import claim_next, leave_queue, put_off
 from netfax.faxes.history import change_state, wait_until
 from netfax.faxes.models import Delivery, Document, Preview, Submission
@@ -179,7 +179,7 @@ def _sources(uow: UnitOfWork, submission_uuid: str) -> Sources | None:
 
 def _cover(submission: Submission) -> CoverPage | None:
     cover = submission.cover
-    return Filled(cover.name, path_of(cover.blob).read_text("utf-8")).page if cover is not None else None
+    return stored_cover(cover.name, path_of(cover.blob)) if cover is not None else None
 
 
 def mark_of(submission: Submission, digests: Sequence[str]) -> str | None:

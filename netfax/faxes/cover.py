@@ -7,6 +7,7 @@ is no more than that to whoever draws, checks, seals and one day deletes it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from netfax.covers.choice import find_cover
 from netfax.covers.errors import NoSuchCover
@@ -44,6 +45,11 @@ def fill_cover(
     cover = find_cover(uow, viewer, key)
     values = values_of(uow, viewer, to=to, numbers=numbers, subject=subject, text=text, at=now())
     return Filled(cover.name, fill(cover.html, values))
+
+
+def stored_cover(name: str, path: Path) -> CoverPage:
+    """A cover whose filled page lies at `path`, where it is read when it is drawn."""
+    return CoverPage(name, lambda pages: fill_pages(path.read_text("utf-8"), pages))
 
 
 def check_cover(uow: UnitOfWork, viewer: Viewer, key: str, text: str) -> Iterator[tuple[str, UserError]]:

@@ -20,7 +20,7 @@ SEEN = "#cover-seen .cover-page"
 def keeper(system: System, worker_id: str) -> str:
     """The login of an administrator of the demo domain who is this worker's alone."""
     worker = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
-    return system.add_user(f"keeper{worker}", f"86736780407{worker}", Role.DOMAIN_ADMIN)
+    return system.add_user(f"keeper{worker}", f"86736780408{worker}", Role.DOMAIN_ADMIN)
 
 
 @pytest.fixture

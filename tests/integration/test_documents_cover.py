@@ -166,8 +166,14 @@ def canary() -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-@pytest.mark.parametrize("where", ["{url}", "file:///etc/passwd", "file:///in/0", "/etc/passwd"])
-def test_a_template_fetches_nothing(tmp_path: Path, canary: tuple[str, list[str]], where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "empty"),
+    [
+        *(("{url}", "data:,"), ("file:///etc/passwd", "data:,"), ("file:///in/0", "data:,")),
+        ("/etc/passwd", "/nowhere/at/all"),
+    ],
+)
+def test_a_template_fetches_nothing(tmp_path: Path, canary: tuple[str, list[str]], where: str, empty: str) -> None:
     """Also one that nobody has checked: what it refers to is as if it were empty."""
     url, seen = canary
     template = (
@@ -179,7 +185,7 @@ def test_a_template_fetches_nothing(tmp_path: Path, canary: tuple[str, list[str]
     target, _, _ = draw(tmp_path, template.replace("URL", where.format(url=url)))
     bare = tmp_path / "bare"
     bare.mkdir()
-    again, _, _ = draw(bare, template.replace("URL", "data:,"))
+    again, _, _ = draw(bare, template.replace("URL", empty))
     assert seen == []
     assert ink(target) == ink(again)
 
