@@ -11,6 +11,7 @@ from netfax.covers.choice import default_cover
 from netfax.db import UnitOfWork, reading
 from netfax.documents.look import USUAL, Look, Mode, Resolution
 from netfax.documents.preview import to_pdf
+from netfax.documents.tiff import whole_pages
 from netfax.documents.workshop import check_sizes
 from netfax.errors import UserError
 from netfax.faxes import listing as lists
@@ -21,7 +22,7 @@ from netfax.faxes.results import CAUSES, detail_text
 from netfax.faxes.search import found_in_text
 from netfax.faxes.states import STATE_INFO
 from netfax.faxes.submit import FaxRequest, Upload, submit_fax
-from netfax.ocr.service import turns_of
+from netfax.ocr.service import shown_turns, turns_of
 from netfax.org.service import find_user
 from netfax.org.viewer import Viewer
 from netfax.storage.service import path_of
@@ -244,12 +245,13 @@ def save(uuid: str, login: str, out: Path) -> None:
     if end not in (".pdf", *TIFF_ENDS):
         raise NotAFaxFile(name=out.name)
     with reading() as uow:
-        blob = lists.image_of(lists.get_item(uow, viewer_of(uow, login), uuid))
-        turns = turns_of(uow, blob) or ()
+        item = lists.get_item(uow, viewer_of(uow, login), uuid)
+        blob = lists.image_of(item)
+        path, upright, turn = path_of(blob), turns_of(uow, blob), item.turn
     if end in TIFF_ENDS:
-        out.write_bytes(path_of(blob).read_bytes())
+        out.write_bytes(path.read_bytes())
     else:
-        to_pdf(path_of(blob), out, turns)
+        to_pdf(path, out, shown_turns(upright, turn, len(whole_pages(path))))
 
 
 def _add_found(uow: UnitOfWork, rows: Sequence[dict[str, object]], items: Sequence[MailboxItem], search: str) -> None:

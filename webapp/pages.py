@@ -10,7 +10,7 @@ from netfax.db import UnitOfWork, reading, unit_of_work
 from netfax.documents.preview import TURNS, to_pdf
 from netfax.faxes.listing import get_item, image_of, keep_turn, mark_read
 from netfax.faxes.models import MailboxItem
-from netfax.ocr.service import turn_of, turns_of
+from netfax.ocr.service import shown_turns, turns_of
 from netfax.storage.disk import work_folder
 from netfax.storage.service import path_of
 from webapp import pictures
@@ -45,7 +45,7 @@ class Image:
     @property
     def turns(self) -> list[int]:
         """How each page is shown."""
-        return [(turn_of(self.upright or (), page) + self.turn) % 360 for page in range(1, self.pages + 1)]
+        return shown_turns(self.upright, self.turn, self.pages)
 
 
 @blueprint.get("/fax/<uuid:fax>")

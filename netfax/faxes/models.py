@@ -107,7 +107,8 @@ class Attachment(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
     position: Mapped[int]
     name: Mapped[str] = mapped_column(String(255))
-    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+    # By an index, here and below: when a file's row goes, the database looks for those that need it.
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"), index=True)
 
     blob: Mapped[Blob] = relationship()
 
@@ -125,7 +126,7 @@ class Document(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), unique=True)
-    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"))
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blob.id"), index=True)
     pages: Mapped[int]
     page_bytes: Mapped[list[int]] = mapped_column(JSON)
     made_of: Mapped[str | None] = mapped_column(String(64))
@@ -302,7 +303,7 @@ class Reception(Base):
     rate: Mapped[int] = mapped_column(default=0)
     mode: Mapped[str] = mapped_column(String(8), default="")
     seconds: Mapped[int] = mapped_column(default=0)
-    blob_id: Mapped[int | None] = mapped_column(ForeignKey("blob.id"))
+    blob_id: Mapped[int | None] = mapped_column(ForeignKey("blob.id"), index=True)
     # The delivery that was handed over inside (R3.7): no call brought this fax.
     delivery_id: Mapped[int | None] = mapped_column(ForeignKey("delivery.id"), unique=True)
     started_at: Mapped[datetime] = mapped_column(default=now)

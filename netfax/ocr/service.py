@@ -47,3 +47,8 @@ def turns_of(uow: UnitOfWork, blob: Blob) -> tuple[int, ...] | None:
 def turn_of(turns: Sequence[int], page: int) -> int:
     """By how many degrees a page (1 is the first) is turned."""
     return turns[page - 1] if page <= len(turns) else 0
+
+
+def shown_turns(upright: Sequence[int] | None, turn: int, pages: int) -> list[int]:
+    """How each of so many pages is shown to a reader who has turned them all by `turn`: degrees, clockwise."""
+    return [(turn_of(upright or (), page) + turn) % 360 for page in range(1, pages + 1)]

@@ -159,10 +159,12 @@ def test_form_outlives_its_session(system: System, as_sender: NewPage, sender: s
 def test_what_was_written_is_there_in_the_other_language(system: System, as_sender: NewPage, letter: Path) -> None:
     page = written(system, as_sender, letter, "Bilingual")
     page.check('input[name="priority"][value="high"]', force=True)
+    page.select_option("#mode", "photo")
     speak(page, "zh")
     expect(page.locator("#numbers")).to_have_value(system.fax_machine)
     expect(page.locator("#title")).to_have_value("Bilingual")
     expect(page.locator('input[name="priority"][value="high"]')).to_be_checked()
+    expect(page.locator("#mode")).to_have_value("photo")
     expect(page.locator("[data-file-problem]")).to_be_visible()
     page.reload()
     expect(page.locator("#title")).to_have_value("")

@@ -34,6 +34,7 @@ from netfax.org.service import add_domain
 from netfax.org.viewer import Viewer
 from netfax.params.service import set_param
 from netfax.settings import settings
+from netfax.storage.disk import DiskReserveReached
 from netfax.storage.models import Blob
 from netfax.storage.service import path_of
 from tests.factories import World, dispatch_now, make_user, make_world
@@ -223,6 +224,15 @@ def test_without_the_line_the_pages_are_shown_as_they_are(world: World, upload: 
         uow.session.execute(update(Preview).values(created_at=now() - 2 * KEPT))
     assert clear_previews() == 2
     assert (rows(Preview), rows(Blob), stored()) == (0, 0, 0)
+
+
+def test_below_the_disk_reserve_nothing_is_drawn(
+    world: World, upload: Upload, drawings: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netfax.storage.disk.free_megabytes", lambda: 0)
+    with pytest.raises(DiskReserveReached):
+        make_preview(world.alice, FaxRequest(FAR, [upload]))
+    assert (drawings, rows(Preview)) == ([], 0)
 
 
 def test_a_preview_is_its_users_alone(world: World, upload: Upload) -> None:

@@ -174,7 +174,7 @@ def test_every_route_but_the_public_ones_needs_a_sign_in(portal: Portal) -> None
     for rule in portal.client.application.url_map.iter_rules():
         if rule.rule in public:
             continue
-        path = re.sub("<uuid:[a-z]+>", fax, rule.rule).replace("<int:page>", "1")
+        path = re.sub(r"<uuid:\w+>", fax, rule.rule).replace("<int:page>", "1")
         method = "POST" if "POST" in (rule.methods or set()) else "GET"
         data = {"csrf_token": portal.token("/signin")} if method == "POST" else None
         answer = portal.client.open(path, method=method, data=data)

@@ -8,6 +8,9 @@ down_revision = "0009_covers"
 branch_labels = None
 depends_on = None
 
+# Whose rows are looked for when a stored file's goes.
+FILED = ("attachment", "document", "reception")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -35,9 +38,13 @@ def upgrade() -> None:
     op.create_index("ix_preview_made_of", "preview", ["made_of", "created_at"])
     op.create_index("ix_preview_tenant_id", "preview", ["tenant_id"])
     op.create_index("ix_preview_user_id", "preview", ["user_id"])
+    for table in FILED:
+        op.create_index(f"ix_{table}_blob_id", table, ["blob_id"])
     op.add_column("mailbox_item", sa.Column("turn", sa.Integer(), server_default="0", nullable=False))
 
 
 def downgrade() -> None:
     op.drop_column("mailbox_item", "turn")
+    for table in FILED:
+        op.drop_index(f"ix_{table}_blob_id", table)
     op.drop_table("preview")
