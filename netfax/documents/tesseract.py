@@ -22,7 +22,7 @@ PROGRAM = "tesseract"
 LANGUAGES = "chi_sim+eng"
 # As wide as the pages of the line: 204 dots an inch, down too.
 WIDTH, DPI = 1728, 204
-# Below this Tesseract's own measure of how sure it is of the way up says nothing; of a word it is one of a hundred.
+# Tesseract's own measures: below the first its word for the way up says nothing; of a word it is a part of a hundred.
 SURE = 2.0
 SURE_OF_A_WORD = 80.0
 # A few words on a page that can be read are no accident.
@@ -59,12 +59,16 @@ def find_turn(path: Path, page: int) -> int | None:
     DocumentError when the page can't be looked at, ReaderMissing, and DocumentsClosed.
     """
     guess = _guess(path, page)
-    if guess is None or (guess == 0 and _is_fine(path, page)):
-        return guess
-    return next((turn for turn in (guess, (guess + 180) % 360) if _reads_well(path, page, turn)), None)
+    if guess is None:
+        return None
+    turn, sure = guess
+    if turn == 0 and sure >= SURE and _is_fine(path, page):
+        return 0
+    return next((each for each in (turn, (turn + 180) % 360) if _reads_well(path, page, each)), None)
 
 
-def _guess(path: Path, page: int) -> int | None:
+def _guess(path: Path, page: int) -> tuple[int, float] | None:
+    """By how many degrees Tesseract would turn the page, and how sure it is; None where there is too little on it."""
     with _picture(path, page, turn=0) as picture, workshop.named_faults([path.name]):
         try:
             said = _run(picture, "--psm", "0", "-l", "osd")
@@ -73,7 +77,7 @@ def _guess(path: Path, page: int) -> int | None:
                 return None
             raise
     found = GUESS.search(said)
-    return int(found[1]) if found and float(found[2]) >= SURE else None
+    return (int(found[1]), float(found[2])) if found else None
 
 
 def _is_fine(path: Path, page: int) -> bool:

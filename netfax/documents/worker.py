@@ -145,7 +145,9 @@ def _shown(source: BinaryIO, page: TiffPage, width: int) -> Image.Image:
     """A page in sixteen greys, so wide and in its true proportion."""
     paper = paper_of(page)
     height = max(1, round(width * paper.height / paper.width))
-    grey = _pixels(source, page).convert("L").resize((width, height), Image.Resampling.BOX)
+    # Where lines are added, as in standard resolution, letters get back their curves: steps are hard to read.
+    how = Image.Resampling.BICUBIC if height > 1.5 * page.rows else Image.Resampling.BOX
+    grey = _pixels(source, page).convert("L").resize((width, height), how)
     sixteen = grey.point([round(level * 15 / WHITE) for level in range(256)])
     sixteen.putpalette(SIXTEEN_GREYS)
     return sixteen

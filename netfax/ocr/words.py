@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Chinese, Japanese and Korean signs and their punctuation, between which nobody writes a blank.
-_WIDE = "\u2e80-\u303f\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff65"
+# Chinese, Japanese and Korean signs and their punctuation, around which nobody writes a blank.
+_WIDE = "\u2e80-\u30ff\u3100-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff0f\uff1a-\uff20"
 _WIDE_BLANK = re.compile(rf"(?<=[{_WIDE}])\s+|\s+(?=[{_WIDE}])")
 MOST_LETTERS, MOST_WORDS = 100, 8
 # What stands around a word that was found.
@@ -23,9 +23,8 @@ class Piece:
 
 def plain(text: str) -> str:
     """A text in one line and in one form of each letter, without the blanks that Tesseract writes between Chinese."""
-    one_form = unicodedata.normalize("NFKC", text)
-    printable = "".join(" " if unicodedata.category(each) in ("Cc", "Cs") else each for each in one_form)
-    return " ".join(_WIDE_BLANK.sub("", printable).split())
+    printable = "".join(" " if unicodedata.category(each) in ("Cc", "Cs") else each for each in text)
+    return " ".join(unicodedata.normalize("NFKC", _WIDE_BLANK.sub("", printable)).split())
 
 
 def words(search: str) -> list[str]:

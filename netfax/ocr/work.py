@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from netfax.db import UnitOfWork, now
 from netfax.ocr.models import PageText, Reading
-from netfax.ocr.service import may_be_read
+from netfax.ocr.service import may_be_read, turn_of
 from netfax.ocr.upright import with_neighbours
 from netfax.ocr.words import plain
 from netfax.queue import Job
@@ -76,9 +76,10 @@ def _claim(uow: UnitOfWork, column: _NextPage) -> Task | None:
     if claimed is None:
         return None
     blob_id, page, turns, tries = claimed
-    turn = turns[page - 1] or 0 if page <= len(turns) else 0
-    upright = column is Reading.turn_page
-    return Task(blob_id, uow.session.get_one(Blob, blob_id).key, page, upright, 0 if upright else turn, tries)
+    # No page is without its number here: the claim has compared it.
+    page, upright = page or 1, column is Reading.turn_page
+    turn = 0 if upright else turn_of([each or 0 for each in turns], page)
+    return Task(blob_id, uow.session.get_one(Blob, blob_id).key, page, upright, turn, tries)
 
 
 def settle_turn(uow: UnitOfWork, task: Task, turn: int | None) -> None:

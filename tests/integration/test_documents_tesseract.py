@@ -10,6 +10,7 @@ import psutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.ocr import distance
 from netfax.documents import sandbox, tesseract
 from netfax.documents.errors import DocumentError, TooHeavy
 from netfax.documents.tesseract import ReaderMissing, find_turn, read_text
@@ -85,18 +86,16 @@ def test_a_page_without_text_is_left_as_it_came(
     assert not find_turn(received(tmp_path, make(), lay=lay, lines=lines), 1)
 
 
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [("zh", ["传真信箱", "第二会议室", "财务部门"]), ("en", ["Rotterdam", "12,450.00", "photographs"])],
-)
-@pytest.mark.parametrize("lines", [196, 98], ids=["fine", "standard"])
+@pytest.mark.parametrize(("lines", "accuracy"), [(196, 97), (98, 90)], ids=["fine", "standard"])
+@pytest.mark.parametrize("language", LETTERS)
 @pytest.mark.parametrize("lay", [0, 180])
 def test_text_is_read_on_a_page_that_is_turned(
-    tmp_path: Path, language: str, words: list[str], lines: int, lay: int
+    tmp_path: Path, language: str, lines: int, accuracy: float, lay: int
 ) -> None:
-    path = received(tmp_path, written(*LETTERS[language]), lay=lay, lines=lines)
-    found = plain(read_text(path, 1, turn=lay))
-    assert [word for word in words if word not in found] == []
+    text, font = LETTERS[language]
+    found = plain(read_text(received(tmp_path, written(text, font), lay=lay, lines=lines), 1, turn=lay))
+    wanted = plain("\n".join(text * 3))
+    assert 100 * (1 - distance(wanted.replace(" ", ""), found.replace(" ", "")) / len(wanted)) >= accuracy
 
 
 def test_a_damaged_page_has_a_named_error(tmp_path: Path) -> None:
