@@ -14,29 +14,13 @@ from numpy.typing import NDArray
 from netfax.documents.bits import PIXELS, Bits
 from netfax.documents.ground import FARTHEST, Ground, mapped
 from netfax.documents.look import Look, Mode, Resolution
-from netfax.documents.screen import BAND, DARK_FILL, WHITE, in_whole_rows, screened
+from netfax.documents.manner import WHITE, Manner, drawn_lines
+from netfax.documents.screen import BAND, DARK_FILL, in_whole_rows, screened
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How a page was made, which decides what is ink and what is paper on it.
-
-    Ink is what is darker than the share `ink` of the ground it stands on; ground that is not as bright as `paper`
-    (0 to 255) is none, but a photograph or a shade. `noisy` pages have specks that nobody meant.
-    """
-
-    ink: float
-    paper: int
-    noisy: bool
-
-
-# What a program drew has no soft edges, its light grey and yellow are meant, and so are its shades.
-DRAWN = Manner(ink=0.90, paper=215, noisy=False)
-# In a picture the edges of letters are half paper, and paper under a lamp is grey.
-PICTURED = Manner(ink=0.68, paper=170, noisy=True)
 # A page that is shade for the most part is a photograph: its lights are shades too.
 PHOTOGRAPH_SHARE = 0.5
 PAPER_OF_PHOTOGRAPHS = 240
@@ -57,11 +41,6 @@ FILL_SHARE = 0.01
 BLACK = 24
 # A page is looked through in parts of so many rows, which stay in the processor's cache.
 PART = 64
-
-
-def drawn_lines(look: Look) -> int:
-    """The lines an inch at which pages are drawn: those of standard resolution at twice as many, then `Bits.halved`."""
-    return max(look.resolution.lines, Resolution.FINE.lines)
 
 
 def _finer(look: Look) -> int:

@@ -1,18 +1,22 @@
-"""PDF pages by PDFium. Only in the worker: it needs pypdfium2 and NumPy."""
+"""PDF pages by PDFium. Only in the worker: it needs pypdfium2, and NumPy to draw."""
 
 import ctypes
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from netfax.documents.bits import Bits
-from netfax.documents.draw import DRAWN, PICTURED, Grey, Manner, drawn_lines, to_bilevel
 from netfax.documents.errors import DamagedDocument, DynamicForm, EncryptedDocument, Refusal
 from netfax.documents.fit import Placement, fit
 from netfax.documents.look import USUAL, Look
+from netfax.documents.manner import DRAWN, PICTURED, Manner, drawn_lines
+
+if TYPE_CHECKING:
+    from netfax.documents.bits import Bits
+    from netfax.documents.draw import Grey
 
 POINTS_PER_INCH = 72.0
 # Every whole PDF ends with the place of its cross-reference table; some programs write on behind it.
@@ -60,8 +64,10 @@ def check_pages(data: bytes) -> None:
             _page(document, index).close()
 
 
-def draw_pages(data: bytes, pages: Iterable[int], look: Look) -> Iterator[tuple[Bits, Placement]]:
+def draw_pages(data: bytes, pages: Iterable[int], look: Look) -> Iterator[tuple["Bits", Placement]]:
     """Each of these pages (0 is the first) in black and white, as large as its place on the fax page."""
+    from netfax.documents.draw import to_bilevel
+
     with opened(data) as document:
         for index in pages:
             page = _page(document, index)
@@ -115,7 +121,7 @@ def _has_pictures(page: pypdfium2.PdfPage) -> bool:
 
 
 @contextmanager
-def _grey(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, place: Placement) -> Iterator[Grey]:
+def _grey(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, place: Placement) -> Iterator["Grey"]:
     """The page on white paper, drawn at once in fax pixels, which are not square; it lasts as long as the context."""
     bitmap = pypdfium2.PdfBitmap.new_native(place.width, place.rows, pdfium.FPDFBitmap_Gray)
     try:

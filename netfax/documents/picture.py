@@ -4,21 +4,21 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
 
-from netfax.documents.bits import Bits
-from netfax.documents.draw import PICTURED, drawn_lines, to_bilevel
 from netfax.documents.errors import DamagedDocument, PageTooLarge, Refusal, TooManyPages
 from netfax.documents.fit import Placement, fit
 from netfax.documents.kinds import Kind
 from netfax.documents.limits import MAX_PAGE_PIXELS, MAX_PAGES
 from netfax.documents.look import Look
-from netfax.documents.screen import WHITE
+from netfax.documents.manner import PICTURED, WHITE, drawn_lines
 from netfax.documents.tiff import BrokenTiff, Tag, TiffPage, walk
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH
+
+if TYPE_CHECKING:
+    from netfax.documents.bits import Bits
 
 # Our own limit is checked on the header, before Pillow decodes; its warnings come later and say less.
 Image.MAX_IMAGE_PIXELS = None
@@ -88,7 +88,7 @@ def check_whole(data: bytes, kind: Kind) -> None:
         image.load()
 
 
-def draw_pages(data: bytes, kind: Kind, pages: Sequence[int], look: Look) -> Iterator[tuple[Bits, Placement]]:
+def draw_pages(data: bytes, kind: Kind, pages: Sequence[int], look: Look) -> Iterator[tuple["Bits", Placement]]:
     """Each of these pages (0 is the first) in black and white, as large as its place on the fax page."""
     frames = list(_tiff_pages(data).items()) if kind is Kind.TIFF else [(0, None)]
     with _opened(data, kind) as image:
@@ -123,8 +123,13 @@ def check_size(width: int, height: int) -> None:
         raise Refusal(PageTooLarge)
 
 
-def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple[Bits, Placement]:
+def _draw(image: Image.Image, page: TiffPage | None, look: Look) -> tuple["Bits", Placement]:
     """One page upright, in its place's size."""
+    import numpy as np
+
+    from netfax.documents.bits import Bits
+    from netfax.documents.draw import to_bilevel
+
     across, down = _dpi(image, page)
     width, height = image.size if page is None else (page.width, page.rows)
     orientation = image.getexif().get(ORIENTATION, 1) if page is None else page.first(Tag.ORIENTATION, 1)

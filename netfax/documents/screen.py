@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 
 from netfax.documents.bits import Bits
 from netfax.documents.look import Resolution
+from netfax.documents.manner import WHITE
 
 Grey = NDArray[np.uint8]
 BAND = 6
@@ -21,7 +22,7 @@ DARK_FILL = 60
 # Finer than the screen shows it, a photograph's grain only costs.
 GRAIN = 1.0
 # The brightest threshold is below white, and the darkest above black, so that these stay what they are.
-WHITE, LAST = 255, 254
+LAST = WHITE - 1
 
 
 def screened(grey: Grey, resolution: Resolution) -> Bits:

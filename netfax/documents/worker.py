@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
 
 from netfax.documents import containers, hypertext, letter, pdfdraw, picture, prose
-from netfax.documents.bits import Bits
 from netfax.documents.detect import kind_of
 from netfax.documents.errors import DamagedDocument, EmptyFile, EncryptedDocument, Refusal, TooHeavy, TooManyPages
 from netfax.documents.fit import Placement
@@ -27,11 +26,14 @@ from netfax.documents.g4 import decode
 from netfax.documents.kinds import OFFICE, PICTURES, Kind
 from netfax.documents.limits import MAX_PAGES
 from netfax.documents.look import Look, Mode, Resolution
+from netfax.documents.manner import WHITE
 from netfax.documents.paper import fineness, paper_of
-from netfax.documents.screen import WHITE
 from netfax.documents.textcode import decode as decode_text
 from netfax.documents.tiff import BrokenTiff, TiffPage, walk
 from netfax.documents.tiffwrite import FAX_DPI, FAX_WIDTH, FaxTiffWriter
+
+if TYPE_CHECKING:
+    from netfax.documents.bits import Bits
 
 # What a fax page needs at most when it is looked at smaller: half the bytes of 256.
 SIXTEEN_GREYS = bytes(level * 17 for level in range(16) for _ in "rgb")
@@ -155,6 +157,8 @@ def _shown(source: BinaryIO, page: TiffPage, width: int) -> Image.Image:
 
 def recode(job: Job, target: str) -> Answer:
     """A fax TIFF of any coding as one of T.6 strips, one a page, with the same pixels."""
+    from netfax.documents.bits import Bits
+
     with _output(target) as out:
         source = job.files[0]
         writer = FaxTiffWriter(out)
@@ -166,6 +170,8 @@ def recode(job: Job, target: str) -> Answer:
 
 def standard(job: Job, target: str, first: str) -> Answer:
     """The pages of a fax TIFF from `first` on in standard fineness; each halving takes one row of two."""
+    from netfax.documents.bits import Bits
+
     with _output(target) as out:
         source = job.files[0]
         writer = FaxTiffWriter(out)
@@ -246,7 +252,7 @@ class Drawable:
             raise Refusal(DamagedDocument)
         return pages
 
-    def drawn(self, pages: Sequence[int], look: Look) -> Iterator[tuple[Bits, Placement]]:
+    def drawn(self, pages: Sequence[int], look: Look) -> Iterator[tuple["Bits", Placement]]:
         """These of its pages (0 is the first) in black and white."""
         if not pages:
             return iter(())
