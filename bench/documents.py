@@ -30,6 +30,8 @@ FAX = ("-sDEVICE=tiffg4", "-dMaxStripSize=0")
 GREY = ("-sDEVICE=tiffgray", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4")
 # What makes a page stand that was wider than long and lies on its side.
 THEIRS_UPRIGHT, OURS_UPRIGHT = Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_90
+# Our A4 lies so many pixels left of where theirs does.
+LEFT_OF_MIDDLE = 4
 # Pixels that an eye takes together when it looks at a photograph.
 BLUR = 8
 # Brighter is bare paper, which has no tone.
@@ -367,6 +369,7 @@ def _errors(drawn: Drawn, folder: Path) -> tuple[Errors, Errors]:
     meant = folder / f"{drawn.document.path.stem}.grey.tif"
     _ghostscript(drawn.document.path, meant, GREY)
     greys = np.stack([[_blurred(page) for page in _pages(path)] for path in (meant, drawn.theirs, drawn.ours)])
+    greys[2] = np.roll(greys[2], LEFT_OF_MIDDLE, axis=-1)
     truth, *both = greys[:, greys[0] < PAPER]
     errors = []
     for seen in both:

@@ -96,7 +96,10 @@ class Area:
 
 @dataclass(frozen=True)
 class Found:
-    """What a page has that is neither ink nor paper: how much, and in which rows and columns; and light grounds."""
+    """What a page has that is neither ink nor paper: how much of it is shade, and how much light ground.
+
+    The rows and columns are those of both, and of what is paper but on a photograph.
+    """
 
     shaded: int
     light: int
@@ -119,12 +122,13 @@ def _look_through(grey: Grey, manner: Manner) -> Found:
     rows, columns = np.zeros(grey.shape[0], np.bool_), np.zeros(grey.shape[1], np.bool_)
     ink = int(WHITE * manner.ink)
     for place, part in _parts(grey):
-        shade = _between(part, DARKEST_SHADE, manner.paper)
-        if count := int(np.count_nonzero(shade)):
-            shaded += count
-            rows[place], some = _rows_and_columns(shade)
+        # The lights of a photograph are shades too.
+        tinted = _between(part, DARKEST_SHADE, PAPER_OF_PHOTOGRAPHS)
+        if tinted.any():
+            rows[place], some = _rows_and_columns(tinted)
             columns |= some
-        light += int(np.count_nonzero(_between(part, manner.paper, ink)))
+            shaded += int(np.count_nonzero(_between(part, DARKEST_SHADE, manner.paper)))
+            light += int(np.count_nonzero(_between(part, manner.paper, ink)))
     return Found(shaded, light, rows, columns)
 
 
