@@ -54,6 +54,10 @@ class ProgramTimedOut(SandboxError):
     """The program was still running at its limit, wall clock or CPU, and was killed with all its children."""
 
 
+class ProgramKilled(SandboxError):
+    """The program was killed, and by none of its limits: from outside, or by a machine without memory."""
+
+
 class ProgramFailed(SandboxError):
     """The program ended with another exit status than 0, or by a signal (`128 + number`)."""
 
@@ -187,8 +191,10 @@ class Running:
         # Without an answer, and only then, these words are bwrap's own.
         if complained.startswith(b"bwrap: ") and not said:
             raise SandboxUnavailable(complained.decode(errors="replace").strip())
-        if status in (128 + signal.SIGXCPU, 128 + signal.SIGKILL, -signal.SIGKILL):
+        if status == 128 + signal.SIGXCPU:
             raise ProgramTimedOut(f"{self._program} used up its time")
+        if status in (128 + signal.SIGKILL, -signal.SIGKILL):
+            raise ProgramKilled(f"{self._program} was killed")
         raise ProgramFailed(self._program, status, complained)
 
     def kill(self) -> None:
@@ -251,7 +257,13 @@ def _as_nobody() -> Iterator[str]:
 
 
 def _limits(timeout: float, memory: int, max_output: int) -> Iterator[str]:
-    yield from ("prlimit", f"--as={memory}", f"--cpu={int(timeout) + 1}", f"--fsize={max_output}", "--core=0")
+    yield from (
+        "prlimit",
+        f"--as={memory}",
+        f"--cpu={int(timeout) + 1}:{int(timeout) + 3}",
+        f"--fsize={max_output}",
+        "--core=0",
+    )
     yield from (f"--nproc={MAX_PROCESSES}", f"--nofile={MAX_OPEN_FILES}")
 
 

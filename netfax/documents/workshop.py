@@ -53,23 +53,33 @@ def ask(
     """The worker's answer to a verb; `names` are the people's names of the files, for the sentence of an error.
 
     The worker writes to `outputs`. A process that called `keep_spares` has some at hand that are started already; what
-    is `idle` leaves them to others, and works while nothing else does. Raises the error that the worker names, TooHeavy
-    at a limit, NotDrawable when it died without an answer, and DocumentsClosed when the machine has no sandbox.
+    is `idle` leaves them to others, and works while nothing else does. One that is killed is replaced, once.
+    Raises the error that the worker names, TooHeavy at a limit, NotDrawable when it died without an answer, and
+    DocumentsClosed when the machine has no sandbox.
     """
-    with named_faults(names):
+
+    def once() -> sandbox.Completed:
         spare = None if idle else _spares.take()
-        completed = None
-        if spare is not None:
-            completed = spare.ask(verb, arguments, files, outputs, timeout)
-        if completed is None:
-            completed = sandbox.run(
-                [*WORKER, verb, *(str(out.fileno()) for out in outputs), *map(str, arguments)],
-                timeout=timeout,
-                inputs=files,
-                outputs=outputs,
-                idle=idle,
-                **_walls(),
-            )
+        completed = spare.ask(verb, arguments, files, outputs, timeout) if spare is not None else None
+        return completed or sandbox.run(
+            [*WORKER, verb, *(str(out.fileno()) for out in outputs), *map(str, arguments)],
+            timeout=timeout,
+            inputs=files,
+            outputs=outputs,
+            idle=idle,
+            **_walls(),
+        )
+
+    with named_faults(names):
+        try:
+            completed = once()
+        except sandbox.ProgramKilled as killed:
+            # No fault of the document, unless it happens again.
+            log.warning("a worker is started anew: %s", killed)
+            for out in outputs:
+                os.ftruncate(out.fileno(), 0)
+                os.lseek(out.fileno(), 0, os.SEEK_SET)
+            completed = once()
     return _understood(completed.stdout, names)
 
 
@@ -157,7 +167,7 @@ def named_faults(names: Sequence[str]) -> Iterator[None]:
     except sandbox.SandboxUnavailable as reason:
         log.error("no document can be opened: %s", reason)
         raise DocumentsClosed() from reason
-    except sandbox.ProgramTimedOut as late:
+    except (sandbox.ProgramTimedOut, sandbox.ProgramKilled) as late:
         raise TooHeavy(name=", ".join(names)) from late
     except sandbox.ProgramFailed as failure:
         log.warning("a program died over a document: %s", failure)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -10,7 +12,7 @@ import pytest
 
 from netfax.documents import workshop
 from netfax.documents.convert import to_fax_tiff
-from netfax.documents.errors import DamagedDocument
+from netfax.documents.errors import DamagedDocument, TooHeavy
 from netfax.documents.tiff import whole_pages
 from tests.fixtures.documents.build import pdf, put
 from tests.system import eventually
@@ -69,3 +71,28 @@ def test_one_that_was_killed_while_it_waited_is_replaced_by_a_new_one(tmp_path: 
     eventually(lambda: psutil.Process(spare).status() == psutil.STATUS_ZOMBIE, 10, "it lives", every=0.01)
     to_fax_tiff([put(tmp_path, "a.pdf", pdf(1))], tmp_path / "fax.tif")
     assert len(whole_pages(tmp_path / "fax.tif")) == 1
+
+
+def test_one_that_is_killed_while_it_draws_is_replaced_and_no_page_is_missing(tmp_path: Path) -> None:
+    source = put(tmp_path, "a.pdf", pdf(60, content="0.5 g 0 0 600 800 re f"))
+    to_fax_tiff([source], tmp_path / "undisturbed.tif", hands=1)
+    with ThreadPoolExecutor(1) as drawing:
+        drawn = drawing.submit(to_fax_tiff, [source], tmp_path / "fax.tif", hands=1)
+        eventually(workers, 10, "nothing is drawn", every=0.01)
+        for worker in workers():
+            os.kill(worker, signal.SIGKILL)
+        assert drawn.result(60).pages == 60
+    assert (tmp_path / "fax.tif").read_bytes() == (tmp_path / "undisturbed.tif").read_bytes()
+
+
+def test_one_that_is_killed_again_and_again_is_a_document_that_is_too_heavy(tmp_path: Path) -> None:
+    source = put(tmp_path, "a.pdf", pdf(60, content="0.5 g 0 0 600 800 re f"))
+    with ThreadPoolExecutor(1) as drawing:
+        drawn = drawing.submit(to_fax_tiff, [source], tmp_path / "fax.tif", hands=1)
+        while not drawn.done():
+            for worker in workers():
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.01)
+        with pytest.raises(TooHeavy):
+            drawn.result()
+    assert not (tmp_path / "fax.tif").exists()
