@@ -58,8 +58,7 @@ def ask(
     DocumentsClosed when the machine has no sandbox.
     """
 
-    def once() -> sandbox.Completed:
-        spare = None if idle else _spares.take()
+    def once(spare: _Spare | None) -> sandbox.Completed:
         completed = spare.ask(verb, arguments, files, outputs, timeout) if spare is not None else None
         return completed or sandbox.run(
             [*WORKER, verb, *(str(out.fileno()) for out in outputs), *map(str, arguments)],
@@ -72,14 +71,14 @@ def ask(
 
     with named_faults(names):
         try:
-            completed = once()
+            completed = once(None if idle else _spares.take())
         except sandbox.ProgramKilled as killed:
-            # No fault of the document, unless it happens again.
+            # No fault of the document, unless it happens again. What has killed it may be killing the spares too.
             log.warning("a worker is started anew: %s", killed)
             for out in outputs:
                 os.ftruncate(out.fileno(), 0)
                 os.lseek(out.fileno(), 0, os.SEEK_SET)
-            completed = once()
+            completed = once(None)
     return _understood(completed.stdout, names)
 
 

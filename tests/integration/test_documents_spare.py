@@ -85,6 +85,18 @@ def test_one_that_is_killed_while_it_draws_is_replaced_and_no_page_is_missing(tm
     assert (tmp_path / "fax.tif").read_bytes() == (tmp_path / "undisturbed.tif").read_bytes()
 
 
+def test_spares_that_are_killed_with_it_are_no_second_death(tmp_path: Path) -> None:
+    workshop.keep_spares(3)
+    with ThreadPoolExecutor(1) as drawing:
+        source = put(tmp_path, "a.pdf", pdf(6, content="0.5 g 0 0 600 800 re f"))
+        before = workers()
+        drawn = drawing.submit(to_fax_tiff, [source], tmp_path / "fax.tif")
+        for spare in sorted(before, reverse=True):
+            os.kill(spare, signal.SIGKILL)
+            time.sleep(0.02)
+        assert drawn.result(60).pages == 6
+
+
 def test_one_that_is_killed_again_and_again_is_a_document_that_is_too_heavy(tmp_path: Path) -> None:
     source = put(tmp_path, "a.pdf", pdf(60, content="0.5 g 0 0 600 800 re f"))
     with ThreadPoolExecutor(1) as drawing:
