@@ -6,6 +6,7 @@ Only in the worker: it needs olefile. Nothing is unpacked but small parts whose 
 import re
 import struct
 import zipfile
+import zlib
 from io import BytesIO
 
 import olefile
@@ -69,6 +70,7 @@ def kind_in_archive(data: bytes) -> Kind:
         EOFError,
         RuntimeError,
         struct.error,
+        zlib.error,
     ) as fault:
         raise Refusal(DamagedDocument) from fault
     raise Refusal(ArchiveNotDocument)

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from netfax.documents import worker
-from netfax.documents.errors import EncryptedDocument, Refusal
+from netfax.documents.containers import kind_in_archive
+from netfax.documents.errors import DamagedDocument, EncryptedDocument, Refusal
 from netfax.documents.look import USUAL
 from tests.fixtures.documents.build import encrypted_pdf, pdf, put, saved
 
@@ -107,3 +108,15 @@ def test_a_damaged_picture_is_refused_beside_what_weasyprint_sets(written: bytes
             check=True,
         )
     assert said.stdout.strip() == "document_damaged"
+
+
+def test_an_archive_whose_packed_bytes_are_broken_is_damaged() -> None:
+    held = BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types>" + "office document " * 99)
+    data = bytearray(held.getvalue())
+    begin = 30 + len("[Content_Types].xml")
+    data[begin : begin + 8] = b"\xff" * 8
+    with pytest.raises(Refusal) as refused:
+        kind_in_archive(bytes(data))
+    assert refused.value.error is DamagedDocument
